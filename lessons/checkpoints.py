@@ -1,0 +1,82 @@
+"""Checkpoints: tensors and a few facts in one file, written whole or not at all.
+
+The format is safetensors, so that no file can run code when it is read. The header carries a hash
+of the tensors, so that a damaged file is told apart from a good one.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import save
+
+from lessons.errors import CourseError
+
+
+def save_checkpoint(path, tensors, facts):
+    """Write tensors (dict name -> tensor) and facts (a dict that JSON can hold) to path.
+
+    The file appears under its name only when it is complete: a full disk or a killed process
+    leaves the former one in place. Raises CourseError where the folder cannot be written.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    header = {"facts": json.dumps(facts), "sha256": _digest(tensors)}
+    write_whole(path, save(tensors, metadata=header))
+
+
+def write_whole(path, content):
+    """Write bytes to path by way of a temporary file in the same folder."""
+    path, temporary = Path(path), None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False, suffix=".part") as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # atomic within one folder
+    except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+        raise CourseError(f"Cannot write {path} ({error.strerror}): "
+                          f"free some space, or choose a folder that you may write to.") from None
+
+
+def load_checkpoint(path, model=None):
+    """(tensors, facts) of a checkpoint; the tensors' content is verified.
+
+    model: the name that facts["model"] must have, where given. Raises CourseError for a file that
+    is missing, truncated, damaged, or of another model.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise CourseError(f"There is no file {path}: train first, or give the folder of a model.")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        facts = json.loads(header["facts"])
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError):
+        raise CourseError(f"The file {path} is truncated or not a checkpoint of this course: "
+                          f"delete it and train again, or restore it from a copy.") from None
+    if header.get("sha256") != _digest(tensors):
+        raise CourseError(f"The file {path} is damaged (its hash does not fit its content): "
+                          f"delete it and train again, or restore it from a copy.")
+    if model and facts.get("model") != model:
+        raise CourseError(f"The file {path} holds a '{facts.get('model')}' model, not '{model}': "
+                          f"give the folder of a '{model}' model, or an empty folder.")
+    return tensors, facts
+
+
+def _digest(tensors):
+    """A hash over names, shapes and bytes of all tensors."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name]
+        total.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        total.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

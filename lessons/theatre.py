@@ -1,0 +1,173 @@
+"""The theatre: a stage whose short films are drawn, sounded and captioned by our own code.
+
+Nothing to download and no shortage of data; and of every clip we know the whole truth: who acts,
+which action when, and at which instant a foot lands.
+"""
+
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import torch
+
+from lessons import captions, figures, sound
+from lessons.checkpoints import write_whole
+from lessons.errors import CourseError, nearest
+from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
+
+__all__ = ["Clips", "Scene", "Theatre", "is_heldout"]
+
+CHUNK = 2  # clips drawn at once: few enough for the processor's cache
+
+
+def is_heldout(scene):
+    """Whether a scene belongs to the split "heldout": one in ten combinations of (actor, colour,
+    first action, direction), which the split "train" never yields."""
+    a, c, k, d = (known.index(value) for known, value in
+                  zip((ACTORS, COLORS, ACTIONS, DIRECTIONS), scene.combination, strict=True))
+    return (3 * a + 7 * c + a * c + 7 * k + 5 * d) % 10 == 3  # spread evenly over every attribute
+
+
+@dataclass
+class Clips:
+    """N short films with sound, and the truth about them.
+
+    video: uint8 (N, T, H, W, 3). audio: float32 (N, samples), -1 to 1. captions: list of str.
+    scenes: list of Scene, the truth, also where a caption leaves something open. footfalls: list
+    of float arrays, the seconds at which a foot lands. changes: float32 (N,), the second at which
+    the second action takes over, nan where there is one action. fps, sample_rate: in Hz.
+    """
+
+    video: np.ndarray
+    audio: np.ndarray
+    captions: list
+    scenes: list
+    footfalls: list
+    changes: np.ndarray
+    fps: int
+    sample_rate: int
+
+    def __len__(self):
+        return len(self.video)
+
+    def save(self, path):
+        """Write all to one .npz file, whole or not at all."""
+        file = io.BytesIO()
+        np.savez_compressed(
+            file, video=self.video, audio=self.audio, captions=np.array(self.captions, str),
+            scenes=np.array([json.dumps(asdict(scene)) for scene in self.scenes], str),
+            footfalls=np.concatenate([*self.footfalls, np.zeros(0)]),
+            footfall_counts=np.array([len(f) for f in self.footfalls], int),
+            changes=self.changes, fps=self.fps, sample_rate=self.sample_rate)
+        write_whole(path, file.getvalue())
+
+    @classmethod
+    def load(cls, path):
+        """Clips from a file that `save` wrote. Raises CourseError naming a missing or bad file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                parts = {name: file[name] for name in file.files}
+            ends = parts.pop("footfall_counts").cumsum()
+            return cls(video=parts["video"], audio=parts["audio"],
+                       captions=parts["captions"].tolist(),
+                       scenes=[Scene(**json.loads(text)) for text in parts["scenes"].tolist()],
+                       footfalls=np.split(parts["footfalls"], ends)[:-1],
+                       changes=parts["changes"], fps=int(parts["fps"]),
+                       sample_rate=int(parts["sample_rate"]))
+        except FileNotFoundError:
+            raise CourseError(f"There is no file {path}: check the name, or save clips first.") \
+                from None
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            raise CourseError(f"The file {path} is damaged or holds no clips: make it again with "
+                              f"Clips.save.") from None
+
+
+@dataclass
+class Theatre:
+    """A stage: size in pixels, frames per clip, fps and sample_rate in Hz.
+
+    Raises CourseError for sizes that cannot be drawn.
+    """
+
+    size: int = 48
+    frames: int = 16
+    fps: int = 8
+    sample_rate: int = 8000
+    duration: float = field(init=False)  # seconds
+
+    def __post_init__(self):
+        for name, low, high in (("size", 16, 512), ("frames", 1, 1024), ("fps", 1, 120),
+                                ("sample_rate", 1000, 96000)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or not low <= value <= high:
+                raise CourseError(f"A theatre's {name} is a whole number from {low} to {high}, "
+                                  f"not {value!r}.")
+        self.duration = self.frames / self.fps
+
+    def sample(self, n, seed=0, split="train", language="en"):
+        """n clips of random scenes, half of them with two actions.
+
+        split: "train", or "heldout" for the combinations that "train" never yields. language: of
+        the captions, "en" or "zh". The same seed gives the same clips.
+        """
+        if split not in ("train", "heldout"):
+            raise CourseError(f"Unknown split '{split}'. {nearest(split, ('train', 'heldout'))}")
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise CourseError(f"The number of clips is a whole number of 1 or more, not {n!r}.")
+        rng, scenes = np.random.default_rng([seed, 1]), []
+        while len(scenes) < n:
+            scene = _random_scene(rng)
+            if is_heldout(scene) == (split == "heldout"):
+                scenes.append(scene)
+        return self.film(scenes, seed, language)
+
+    def film(self, scenes, seed=0, language="en"):
+        """One clip of each scene (a list of Scene). The seed sets place, size, phase, tempo, and
+        the wording of the captions."""
+        scenes = list(scenes)
+        if not scenes or not all(isinstance(scene, Scene) for scene in scenes):
+            raise CourseError("Theatre.film takes a list of one or more Scene, for example "
+                              "[Scene('man', 'red', ('walk',), 'left')].")
+        if language not in captions.LANGUAGES:
+            raise CourseError(f"Unknown language '{language}'. "
+                              f"{nearest(language, captions.LANGUAGES)}")
+        rng = np.random.default_rng([seed, 2])
+        chance = torch.from_numpy(rng.random((len(scenes), 8)).astype(np.float32))
+        motion = figures.Motion(scenes, chance[:, :6], self.duration)
+        clip, seconds, weights = motion.landings(self.duration)
+        samples = round(self.duration * self.sample_rate)
+        audio = sound.soundtrack(
+            sound.footsteps(clip, seconds, weights, len(scenes), samples, self.sample_rate),
+            sound.music([s.music for s in scenes], chance[:, 6:], samples, self.sample_rate),
+            self.sample_rate)
+        words = np.random.default_rng([seed, 3])
+        return Clips(
+            video=self._draw(motion), audio=audio.numpy(),
+            captions=[captions.describe(scene, words, language) for scene in scenes],
+            scenes=scenes,
+            footfalls=[seconds[clip == i].double().numpy() for i in range(len(scenes))],
+            changes=torch.where(motion.change.isinf(), torch.nan, motion.change).numpy(),
+            fps=self.fps, sample_rate=self.sample_rate)
+
+    def _draw(self, motion):
+        """All frames of all clips: uint8 (N, T, H, W, 3)."""
+        ends, radii, colors = figures.capsules(motion, torch.arange(self.frames) / self.fps)
+        N, T, K = ends.shape[:3]
+        video = np.empty((N, T, self.size, self.size, 3), np.uint8)
+        for i in range(0, N, CHUNK):
+            part = slice(i, i + CHUNK)
+            frames = figures.draw(ends[part].flatten(0, 1), radii[part].flatten(0, 1),
+                                  colors[part].repeat_interleave(T, 0), self.size)
+            video[part] = frames.view(-1, T, self.size, self.size, 3).numpy()
+        return video
+
+
+def _random_scene(rng):
+    """A scene with each attribute drawn evenly; two different actions in half of the cases."""
+    actor, color, direction, tune = (known[rng.integers(len(known))]
+                                     for known in (ACTORS, COLORS, DIRECTIONS, MUSIC))
+    first, second = rng.choice(len(ACTIONS), 2, replace=False)
+    actions = (ACTIONS[first], ACTIONS[second])[:rng.integers(1, 3)]
+    return Scene(actor, color, actions, direction, tune)

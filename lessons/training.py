@@ -1,0 +1,239 @@
+"""The one training loop of the course: a lesson brings two networks, a loss and a way to draw data.
+
+Every random number but dropout's comes from one generator on the CPU, whose state is in the
+checkpoint: a resumed run continues exactly, and a run on another device draws the same data.
+"""
+
+import copy
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from lessons.checkpoints import load_checkpoint, save_checkpoint
+from lessons.errors import CourseError
+from lessons.losses import NonSaturating, r1_penalty
+
+CHECKPOINT = "training.safetensors"  # in the folder of a run: all that resuming needs
+MODEL = "model.safetensors"          # beside it: the averaged generator alone
+
+
+def pick_device(name="auto"):
+    """torch.device for "auto" (the fastest that is here), "cpu", "cuda" or "mps"."""
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
+            "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, there in here.items() if there)
+    if not here.get(name):
+        raise CourseError(f"The device '{name}' is not here. Use one of: auto, "
+                          + ", ".join(kind for kind, there in here.items() if there) + ".")
+    return torch.device(name)
+
+
+def mixed_precision(device):
+    """A context for the forward pass: bfloat16 where the hardware gains from it, else nothing.
+
+    GPUs with bfloat16 and CPUs with AMX gain; other CPUs emulate it and would lose tenfold.
+    """
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    gains = {"cuda": lambda: torch.cuda.is_bf16_supported(), "cpu": amx}
+    if gains.get(device.type, lambda: False)():
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
+@torch.no_grad()
+def average_weights(average, model, decay):
+    """average <- decay * average + (1 - decay) * model, weight by weight, in place.
+
+    The two are modules of one shape. Buffers (counters, running means) are copied.
+    Source: Yazici et al., 2019, arXiv 1806.04498.
+    """
+    for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
+        mean.lerp_(weight, 1 - decay)
+    for mean, value in zip(average.buffers(), model.buffers(), strict=True):
+        mean.copy_(value)
+
+
+class Run:
+    """Two networks in training, and all that must be kept to go on: optimizers, average, history.
+
+    history: dict of lists, one number a step: "discriminator" and "generator" (losses),
+    "right" (share of a batch, real and fake, that the discriminator tells right).
+    """
+
+    def __init__(self, generator, discriminator, *, model, seed=0, lr=1e-3, device="cpu"):
+        self.model, self.seed, self.lr, self.device = model, seed, lr, torch.device(device)
+        self.generator = generator.to(self.device)
+        self.discriminator = discriminator.to(self.device)
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.rng = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # dropout
+        fused = self.device.type in ("cpu", "cuda")  # one pass over the weights instead of ten
+        self.optimizers = {
+            part: torch.optim.Adam(getattr(self, part).parameters(), lr, (0.0, 0.99), fused=fused)
+            for part in ("generator", "discriminator")}
+        self.step, self.seconds, self.log = 0, 0.0, []
+
+    @property
+    def history(self):
+        rows = torch.stack(self.log).tolist() if self.log else []
+        columns = zip(*rows, strict=True) if rows else ([], [], [])
+        return dict(zip(("discriminator", "generator", "right"), map(list, columns), strict=True))
+
+    def save(self, folder):
+        """Write the checkpoint and the averaged generator to folder, each whole or not at all."""
+        tensors = {"rng": self.rng.get_state(), "torch_rng": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["cuda_rng"] = torch.cuda.get_rng_state(self.device)
+        if self.log:
+            tensors["log"] = torch.stack(self.log)
+        for part in ("generator", "discriminator", "average"):
+            tensors |= {f"{part}.{name}": value
+                        for name, value in getattr(self, part).state_dict().items()}
+        for part, optimizer in self.optimizers.items():
+            for index, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"adam.{part}.{index}.{name}": value for name, value in state.items()}
+        facts = {"model": self.model, "step": self.step, "seconds": self.seconds, "seed": self.seed}
+        save_checkpoint(Path(folder) / MODEL, self.average.state_dict(), facts)
+        save_checkpoint(Path(folder) / CHECKPOINT, tensors, facts)
+
+    def load(self, folder):
+        """Go on where the run in folder stopped. Raises CourseError where it does not fit."""
+        path = Path(folder) / CHECKPOINT
+        tensors, facts = load_checkpoint(path, self.model)
+        try:
+            for part in ("generator", "discriminator", "average"):
+                getattr(self, part).load_state_dict(_under(part, tensors))
+        except RuntimeError:
+            raise CourseError(f"The networks in {path} have other shapes than these: "
+                              f"give the folder of the same model, or an empty one.") from None
+        for part, optimizer in self.optimizers.items():
+            states = {}
+            for name, value in _under(f"adam.{part}", tensors).items():
+                index, key = name.split(".")
+                states.setdefault(int(index), {})[key] = value
+            optimizer.load_state_dict({"state": states,
+                                       "param_groups": optimizer.state_dict()["param_groups"]})
+        self.rng.set_state(tensors["rng"])
+        torch.set_rng_state(tensors["torch_rng"])
+        if "cuda_rng" in tensors and self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["cuda_rng"], self.device)
+        self.log = list(tensors["log"].to(self.device)) if "log" in tensors else []
+        self.step, self.seconds = facts["step"], facts["seconds"]
+
+
+def _under(prefix, tensors):
+    """The tensors whose names begin with "prefix.", without it."""
+    return {name[len(prefix) + 1:]: value for name, value in tensors.items()
+            if name.startswith(prefix + ".")}
+
+
+def update_discriminator(run, loss, real, fake, conditions, r1):
+    """One step of the discriminator. real, fake: (N, ...); r1: weight of the penalty, 0 for none.
+
+    Returns its loss and the share of the batch that it tells right.
+    """
+    with mixed_precision(run.device):
+        both = torch.cat([real, fake.detach()])  # one pass for both: (2N, ...)
+        twice = [torch.cat([condition, condition]) for condition in conditions]
+        real_logits, fake_logits = run.discriminator(both, *twice).float().chunk(2)
+    value = loss.discriminator(real_logits, fake_logits)
+    total = value
+    if r1:
+        total = value + r1 * r1_penalty(lambda x: run.discriminator(x, *conditions), real)
+    _descend(run.optimizers["discriminator"], total)
+    right = ((real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()) / 2
+    return value.detach(), right
+
+
+def update_generator(run, loss, real, fake, conditions):
+    """One step of the generator through a discriminator that stays as it is; returns its loss."""
+    run.discriminator.requires_grad_(False)  # saves computing gradients that nobody uses
+    with mixed_precision(run.device):
+        fake_logits = run.discriminator(fake, *conditions).float()
+    value = loss.generator(None, fake_logits)
+    _descend(run.optimizers["generator"], value)
+    run.discriminator.requires_grad_(True)
+    return value.detach()
+
+
+def _descend(optimizer, loss):
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+def fit(run, draw, *, loss=NonSaturating, latent=100, batch=64, steps=None, minutes=None,
+        r1=0.5, r1_every=8, decay=0.999, folder=None, preview=None, every_seconds=10):
+    """Train run until it has made `steps` steps or trained for `minutes` minutes, and return it.
+
+    draw(n, rng) -> (real, *conditions): n real examples (n, ...) with what they are conditioned
+    on; the networks are called generator(z, *conditions) and discriminator(x, *conditions).
+    batch, latent: size of a batch and of z. r1: weight of the R1 penalty, applied every `r1_every`
+    steps, times as strong (0 for none). decay: of the averaged weights. The learning rate is
+    constant for half of the training, then falls in a line to 2 %. folder: where checkpoints go,
+    every 30 seconds and at the end. preview(run): called every `every_seconds` seconds.
+
+    Interrupting the kernel keeps what was trained. Raises CourseError, naming the step, when a
+    loss is no longer finite.
+    """
+    if (steps is None) == (minutes is None):
+        raise CourseError("Say how long to train: either steps=... or minutes=..., not both.")
+    bar = tqdm(total=steps or round(minutes * 60), desc="training", unit="step" if steps else "s",
+               initial=min(steps, run.step) if steps else round(run.seconds), mininterval=0.5)
+    shown = saved = time.perf_counter()
+    try:
+        while (done := run.step / steps if steps else run.seconds / (60 * minutes)) < 1:
+            start = time.perf_counter()
+            _one_step(run, draw, loss, latent, batch, r1, r1_every, decay, done)
+            now = time.perf_counter()
+            run.seconds += now - start
+            bar.update((run.step if steps else round(run.seconds)) - bar.n)
+            if run.step % 50 == 0:
+                _must_be_finite(run)
+            if preview and now - shown > every_seconds:
+                preview(run)
+                shown = time.perf_counter()
+            if folder and now - saved > 30:
+                _must_be_finite(run)  # a checkpoint is never one that has gone wrong
+                run.save(folder)
+                saved = time.perf_counter()
+        _must_be_finite(run)
+    except KeyboardInterrupt:
+        _must_be_finite(run)
+        tqdm.write(f"Interrupted at step {run.step}: what was trained until here is kept.")
+    finally:
+        bar.close()
+    if folder:
+        run.save(folder)
+    return run
+
+
+def _one_step(run, draw, loss, latent, batch, r1, r1_every, decay, done):
+    for optimizer in run.optimizers.values():
+        optimizer.param_groups[0]["lr"] = run.lr * min(1.0, 1 - 0.98 * (2 * done - 1))
+    real, *conditions = (part.to(run.device) for part in draw(batch, run.rng))
+    z = torch.randn(batch, latent, generator=run.rng).to(run.device)
+    with mixed_precision(run.device):
+        fake = run.generator(z, *conditions).float()
+    penalty = r1 * r1_every if r1 and run.step % r1_every == 0 else 0
+    d_loss, right = update_discriminator(run, loss, real, fake, conditions, penalty)
+    g_loss = update_generator(run, loss, real, fake, conditions)
+    # early on the average must forget the untrained start
+    average_weights(run.average, run.generator, min(decay, (1 + run.step) / (10 + run.step)))
+    run.log.append(torch.stack([d_loss, g_loss, right]))
+    run.step += 1
+
+
+def _must_be_finite(run):
+    """Raise when a recent loss is infinite or not a number, naming the first such step."""
+    recent = torch.stack(run.log[-5000:]) if run.log else torch.zeros(1, 3)
+    bad = (~recent.isfinite()).any(dim=1).nonzero()
+    if len(bad):
+        step = run.step - len(recent) + int(bad[0])
+        raise CourseError(f"The loss is no longer finite at step {step}: try a smaller learning "
+                          f"rate (now {run.lr:g}) or a stronger R1 penalty; a checkpoint from "
+                          f"before this step, where there is one, is unharmed.")
