@@ -6,6 +6,7 @@ often it is right.
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -85,3 +86,34 @@ def frechet_distance(features, others):
     product = torch.linalg.eigvals(a.T.cov() @ b.T.cov()).real.clamp(min=0)
     trace = a.T.cov().trace() + b.T.cov().trace() - 2 * product.sqrt().sum()
     return float((a.mean(0) - b.mean(0)).square().sum() + trace)
+
+
+def digit_shares(logits):
+    """Logits (N, 10) of a classifier -> the share of images read as each digit, (10,), sum 1."""
+    return logits.argmax(dim=1).bincount(minlength=10) / len(logits)
+
+
+def sure_share(logits, confidence=0.9):
+    """The share of images (float) that the classifier reads with at least this probability."""
+    return float((logits.softmax(dim=1).amax(dim=1) >= confidence).float().mean())
+
+
+def frame_change(video):
+    """Mean change between neighbouring frames: uint8 (N, T, H, W, 3) -> float (N, T - 1), 0 to 1.
+
+    The mean over pixels and colours of |frame t+1 - frame t| / 255.
+    """
+    values = video.astype("float32") / 255  # bytes would wrap around: 3 - 5 = 254
+    return abs(values[:, 1:] - values[:, :-1]).mean(axis=(2, 3, 4))  # (N, T - 1)
+
+
+def place(video):
+    """Where the figure is from left (0) to right (1): uint8 (N, T, H, W, 3) -> float (N, T).
+
+    The mean x of all pixels of which some colour is brighter than 90 of 255: the stage is darker.
+    """
+    bright = video.max(axis=4) > 90              # (N, T, H, W)
+    columns = bright.sum(axis=2)                 # (N, T, W): bright pixels in each column
+    W = video.shape[3]
+    x = (np.arange(W) + 0.5) / W                 # the middle of each column
+    return (columns * x).sum(axis=2) / columns.sum(axis=2)  # (N, T)

@@ -1,0 +1,181 @@
+"""Pictures, curves, films and widgets of the course, each with a title and a text for the blind."""
+
+import base64
+import html
+import io
+
+import av
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from IPython.display import HTML, display
+from PIL import Image
+
+from lessons import captions, scene
+from lessons.theatre import Theatre
+
+# Okabe and Ito's colours, told apart by colour-blind readers as well (2008, jfly.uni-koeln.de)
+BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
+plt.rcParams.update({"axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY]),
+                     "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 90})
+
+
+def figure(fig, alt):
+    """Display a matplotlib figure as a picture with alt text, and close it."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", bbox_inches="tight")
+    plt.close(fig)
+    return picture(buffer.getvalue(), alt)
+
+
+def picture(png, alt, width=None):
+    """Display PNG bytes with alt text: as an image for plain pages, with the text beside it."""
+    data = base64.b64encode(png).decode()
+    size = {"width": width} if width else {}
+    display({"image/png": data, "text/plain": alt},
+            metadata={"image/png": {"alt": alt, **size}}, raw=True)
+
+
+def to_pixels(images):
+    """Images as uint8 (N, H, W) or (N, H, W, 3): from float (N, C, H, W) in [-1, 1], or as is."""
+    images = torch.as_tensor(images)
+    if images.is_floating_point():
+        images = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    if images.dim() == 4 and images.shape[1] in (1, 3):
+        images = images.permute(0, 2, 3, 1).squeeze(-1)  # (N, H, W[, 3])
+    return images.cpu().numpy()
+
+
+def images(batch, title, alt, columns=10, zoom=2):
+    """A grid of images: float (N, 1 or 3, H, W) in [-1, 1], or uint8 (N, H, W[, 3])."""
+    pixels = to_pixels(batch)
+    rows = -(-len(pixels) // columns)
+    pixels = np.concatenate([pixels, np.zeros_like(pixels[:1]).repeat(rows * columns - len(pixels),
+                                                                      axis=0)])
+    H, W = pixels.shape[1:3]
+    grid = pixels.reshape(rows, columns, *pixels.shape[1:]).swapaxes(1, 2)
+    grid = grid.reshape(rows * H, columns * W, *pixels.shape[3:])
+    fig, ax = plt.subplots(figsize=(columns * W * zoom / 90, rows * H * zoom / 90 + 0.3))
+    ax.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    ax.set_title(title)
+    ax.axis("off")
+    figure(fig, alt)
+
+
+def contact_sheet(video, titles, alt, every=2):
+    """Films as rows of frames: video uint8 (N, T, H, W, 3), one title a row, every second frame."""
+    N, T = video.shape[:2]
+    frames = range(0, T, every)
+    fig, axes = plt.subplots(N, 1, figsize=(len(frames) * 1.05, N * 1.32), squeeze=False)
+    for ax, clip, title in zip(axes[:, 0], video, titles, strict=True):
+        ax.imshow(np.concatenate([clip[t] for t in frames], axis=1), interpolation="nearest")
+        ax.set_title(title, fontsize=9, loc="left", pad=2)
+        ax.axis("off")
+    fig.subplots_adjust(hspace=0.18)
+    figure(fig, alt)
+
+
+def curves(lines, title, alt, x="step", y="loss", smooth=1):
+    """Line plot: lines is a dict name -> list of numbers; smooth: width of a running mean."""
+    fig, ax = plt.subplots(figsize=(6.5, 2.8))
+    for (name, values), style in zip(lines.items(), ("-", "--", "-.", ":", "-"), strict=False):
+        width = min(smooth, max(1, len(values)))
+        ax.plot(np.convolve(values, np.ones(width) / width, "valid"), style, label=name)
+    ax.set(title=title, xlabel=x, ylabel=y)
+    ax.legend(frameon=False)
+    figure(fig, alt)
+
+
+def mp4(video, audio, fps, sample_rate, zoom=5):
+    """A film as bytes of an mp4 file (H.264 and AAC), enlarged without blur.
+
+    video: uint8 (T, H, W, 3); audio: float (samples,) in [-1, 1]; zoom: screen pixels a pixel.
+    """
+    frames = video.repeat(zoom, 1).repeat(zoom, 2)
+    frames = frames[:, :frames.shape[1] // 2 * 2, :frames.shape[2] // 2 * 2]  # H.264 wants even
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        pictures = container.add_stream("libx264", rate=fps, options={"crf": "18"})
+        pictures.height, pictures.width = frames.shape[1:3]
+        pictures.pix_fmt = "yuv420p"
+        sound = container.add_stream("aac", rate=sample_rate, layout="mono")
+        for frame in frames:
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(pictures.encode())
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[None], np.float32),
+                                           format="fltp", layout="mono")
+        block.sample_rate = sample_rate
+        container.mux(sound.encode(block))
+        container.mux(sound.encode())
+    return file.getvalue()
+
+
+def animated_png(video, fps, zoom=3):
+    """A silent film as bytes of an animated PNG, which plain pages show as a picture."""
+    frames = [Image.fromarray(f.repeat(zoom, 0).repeat(zoom, 1)).quantize(64, dither=0)
+              for f in video]
+    file = io.BytesIO()
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], loop=0,
+                   duration=round(1000 / fps))
+    return file.getvalue()
+
+
+def film(clips, i=0):
+    """Display clip i as a film with sound, under it its caption."""
+    display(film_html(clips, i))
+
+
+def film_html(clips, i=0):
+    """Clip i as an HTML element: a video with sound and its caption."""
+    data = base64.b64encode(mp4(clips.video[i], clips.audio[i], clips.fps,
+                                clips.sample_rate)).decode()
+    caption = html.escape(clips.captions[i], quote=True)
+    return HTML(f'<figure style="margin:0"><video controls loop playsinline '
+                f'aria-label="Film: {caption}" src="data:video/mp4;base64,{data}"></video>'
+                f'<figcaption>{caption}</figcaption></figure>')
+
+
+def moving_picture(clips, i=0):
+    """Display clip i as an animated picture without sound: what a plain page can show."""
+    picture(animated_png(clips.video[i], clips.fps), f"Animated film: {clips.captions[i]}")
+
+
+def play_theatre(actor, color, first, then, direction, music, seed=0):
+    """Film one scene and show it, with its captions in both languages. then: "-" for nothing."""
+    actions = (first,) if then == "-" else (first, then)
+    wish = scene.Scene(actor, color, actions, direction, music)
+    clips = Theatre().film([wish], seed=seed)
+    clips.captions = [captions.describe(wish) + " · " + captions.describe(wish, language="zh")]
+    film(clips)
+
+
+def theatre_player():
+    """Widgets to choose a scene by, and the film of it below."""
+    def menu(name, options, value=None):
+        return widgets.Dropdown(options=list(options), value=value or options[0], description=name)
+    choices = {"actor": menu("actor", scene.ACTORS), "color": menu("colour", scene.COLORS),
+               "first": menu("action", scene.ACTIONS, "walk"),
+               "then": menu("then", ("-", *scene.ACTIONS), "run"),
+               "direction": menu("towards", scene.DIRECTIONS, "right"),
+               "music": menu("music", scene.MUSIC, "cheerful"),
+               "seed": widgets.IntSlider(value=0, min=0, max=20, description="chance",
+                                         continuous_update=False)}
+    output = widgets.interactive_output(play_theatre, choices)
+    display(widgets.HBox([widgets.VBox(list(choices.values())), output]))
+
+
+class Live:
+    """A picture that is drawn anew in its place while a network trains."""
+
+    def __init__(self):
+        self.handle = display({"text/plain": "training ..."}, raw=True, display_id=True)
+
+    def __call__(self, batch, title):
+        """Show a row of images, float (N, 1, H, W) in [-1, 1], under a title."""
+        pixels = np.concatenate(list(to_pixels(batch)), axis=1)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels.repeat(2, 0).repeat(2, 1)).save(buffer, "PNG")
+        data = base64.b64encode(buffer.getvalue()).decode()
+        self.handle.update({"image/png": data, "text/plain": title},
+                           metadata={"image/png": {"alt": title}}, raw=True)

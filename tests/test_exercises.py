@@ -1,0 +1,175 @@
+"""Each check passes a right answer, however it is written, and tells each wrong one why."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lessons import exercises
+from lessons.errors import CourseError
+
+exercises.exercise("0.1")  # loads all
+ALL = sorted(exercises.EXERCISES.items())
+
+
+@pytest.mark.parametrize("number,this", ALL)
+def test_our_answer_passes(number, this, capsys):
+    assert exercises.check(number, this.ours) is this.ours
+    assert f"Exercise {number}: right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number,message,wrong", [
+    (number, message, wrong) for number, this in ALL for message, wrong in this.mistakes])
+def test_a_mistake_is_told_its_own_message(number, message, wrong, capsys):
+    ours = exercises.EXERCISES[number].ours
+    assert exercises.check(number, wrong) is ours
+    said = capsys.readouterr().out
+    others = [m for m, _ in exercises.EXERCISES[number].mistakes if m != message]
+    assert message in said
+    assert not any(other in said for other in others)
+
+
+@pytest.mark.parametrize("number,this", ALL)
+def test_three_mistakes_at_least_with_messages_of_their_own(number, this):
+    messages = [message for message, _ in this.mistakes]
+    assert len(messages) >= 3
+    assert len(set(messages)) == len(messages)
+
+
+def _frame_change(video):
+    v = video.astype(np.float32)
+    return np.stack([np.mean(np.abs(v[:, t + 1] - v[:, t]), (1, 2, 3)) / 255
+                     for t in range(v.shape[1] - 1)], 1)
+
+
+def _place(video):
+    N, T, H, W, _ = video.shape
+    result = np.zeros((N, T))
+    for n in range(N):
+        for t in range(T):
+            xs = np.nonzero((video[n, t] > 90).any(-1))[1]
+            result[n, t] = (xs.mean() + 0.5) / W
+    return result
+
+
+class _OtherDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.three = nn.Linear(784, 1024), nn.Linear(1024, 512), nn.Linear(512, 1)
+
+    def forward(self, x):
+        x = F.dropout(F.leaky_relu(self.one(x.reshape(len(x), 784)), 0.2), 0.3, self.training)
+        x = F.dropout(F.leaky_relu(self.two(x), 0.2), 0.3, self.training)
+        return 1 / (1 + torch.exp(-self.three(x)))
+
+
+def _d_step(generator, discriminator, optimizer, criterion, real, z):
+    optimizer.zero_grad()
+    with torch.no_grad():
+        fake = generator(z)
+    both = discriminator(torch.cat([fake, real]))
+    n = len(z)
+    a = criterion(both[:n], torch.zeros(n, 1))
+    b = criterion(both[n:], torch.ones(len(real), 1))
+    (a + b).backward()
+    optimizer.step()
+    return (a + b).item()
+
+
+def _g_step(generator, discriminator, optimizer, criterion, z):
+    discriminator.requires_grad_(False)
+    optimizer.zero_grad()
+    score = discriminator(generator(z))
+    loss = criterion(score, torch.ones(len(z), 1))
+    loss.backward()
+    optimizer.step()
+    discriminator.requires_grad_(True)
+    return loss.item()
+
+
+def _average(average, model, decay):
+    state = model.state_dict()
+    with torch.no_grad():
+        for name, p in average.named_parameters():
+            p.copy_(decay * p + (1 - decay) * state[name])
+        for name, b in average.named_buffers():
+            b.copy_(state[name])
+
+
+def _r1(discriminator, real):
+    x = real.clone().requires_grad_(True)
+    g = torch.autograd.grad(discriminator(x), x, torch.ones(len(x), 1), create_graph=True)[0]
+    return 0.5 * (g ** 2).reshape(len(x), -1).sum(-1).mean()
+
+
+RIGHT = {
+    "0.1": 110592, "0.2": _frame_change, "0.3": _place,
+    "0.4": "一个女人先走后跳，配着平静的音乐",
+    "1.1": lambda x: ((x.unsqueeze(1).to(torch.float32) / 255) - 0.5) / 0.5,
+    "1.2": 100 * 256 + 256 + 256 * 512 + 512 + 512 * 1024 + 1024 + 1024 * 784 + 784,
+    "1.3": _OtherDiscriminator,
+    "1.4": lambda outputs, value: torch.ones(outputs.shape) * value,
+    "1.5": lambda x, t: F.binary_cross_entropy_with_logits(x, t),
+    "1.6": _d_step, "1.7": _g_step, "1.8": _average, "1.9": _r1,
+    "1.10": lambda x: torch.stack([(x.argmax(1) == k).float().mean() for k in range(10)]),
+}
+
+
+@pytest.mark.parametrize("number", [number for number, _ in ALL])
+def test_a_right_answer_written_another_way_passes(number, capsys):
+    assert exercises.check(number, RIGHT[number]) is RIGHT[number], capsys.readouterr().out
+
+
+def _unfinished(*_):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("number,this", ALL)
+def test_an_open_exercise_goes_on_with_ours(number, this, capsys):
+    assert exercises.check(number, _unfinished if callable(this.ours) else ...) is this.ours
+    assert capsys.readouterr().out.strip() == exercises.still_open(number)
+
+
+@pytest.mark.parametrize("number,this", ALL)
+@pytest.mark.parametrize("silly", [None, 0, "", "a red man walks", lambda *a: None,
+                                   lambda *a: torch.zeros(1), lambda *a: a[0] if a else 0])
+def test_a_silly_answer_fails_with_a_sentence(number, this, silly, capsys):
+    assert exercises.check(number, silly) is this.ours
+    said = capsys.readouterr().out
+    assert "not yet" in said
+    assert "Traceback" not in said
+
+
+def test_the_line_that_raises_is_named(capsys):
+    def mine(images):
+        return images.flot()
+    exercises.check("1.1", mine)
+    said = capsys.readouterr().out
+    assert "images.flot()" in said and "AttributeError" in said
+
+
+def test_shape_and_values_are_told_apart(capsys):
+    exercises.check("1.1", lambda x: x.float())
+    assert "Shape wrong" in capsys.readouterr().out
+    exercises.check("1.1", lambda x: x[:, None].float())
+    assert "values wrong" in capsys.readouterr().out
+
+
+def test_changing_the_input_is_noticed(capsys):
+    def in_place(logits):
+        shares = logits.argmax(1).bincount(minlength=10) / len(logits)
+        logits.zero_()
+        return shares
+    exercises.check("1.10", in_place)
+    assert "changes its input" in capsys.readouterr().out
+
+
+def test_right_for_one_size_only_does_not_pass(capsys):
+    ours = exercises.EXERCISES["1.10"].ours
+    assert exercises.check("1.10", lambda x: ours(x[:23]) if len(x) >= 23 else ours(x)) is ours
+
+
+def test_unknown_number_names_the_nearest():
+    with pytest.raises(CourseError, match="There is no exercise '1.99'"):
+        exercises.check("1.99", 1)
