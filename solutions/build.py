@@ -1,0 +1,161 @@
+"""Make the students' notebooks from the masters beside this file.
+
+    python solutions/build.py                 notebooks/NN_*.ipynb from solutions/NN_*.ipynb
+    python solutions/build.py --execute 01    first run master 01 in full, storing its outputs
+    python solutions/build.py --check         change nothing; exit 1 where something is out of date
+
+In a master, an answer stands between `### BEGIN SOLUTION` and `### END SOLUTION` (nbgrader's
+convention). The student finds `raise NotImplementedError()` there instead, or `name = ...` where
+the answer is a plain assignment at the left margin. All else is the same, stored outputs included;
+but a cell that checks an answer shows what the check says while the exercise is open.
+"""
+
+import argparse
+import ast
+import hashlib
+import os
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import nbformat
+
+from lessons import exercises
+
+HERE = Path(__file__).resolve().parent
+STUDENTS = HERE.parent / "notebooks"
+REGION = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION[ \t]*$", re.M | re.S)
+CHECK = re.compile(r"""exercises\.check\(\s*["']([\d.]+)["']""")
+BADGE = re.compile(r"(colab\.research\.google\.com/github/[^/\s]+/[^/\s]+/blob/[^/\s]+/)solutions/")
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+          "language_info": {"name": "python"}}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def stub(source):
+    """The source of a cell with its answers taken out."""
+    source = REGION.sub(lambda found: textwrap.indent(_placeholder(*found.groups()), found[1]),
+                        source)
+    if "### BEGIN SOLUTION" in source or "### END SOLUTION" in source:
+        raise ValueError(f"A solution begins or ends without its other half in:\n{source}")
+    return source
+
+
+def _placeholder(indent, answer):
+    lines = ["# YOUR CODE HERE"]
+    statements = ast.parse(textwrap.dedent(answer)).body if not indent else []
+    if statements and all(isinstance(s, ast.Assign) for s in statements):
+        names = dict.fromkeys(ast.unparse(target) for s in statements for target in s.targets)
+        lines += [f"{name} = ..." for name in names]
+    else:
+        lines.append("raise NotImplementedError()")
+    return "\n".join(lines)
+
+
+def tidy(notebook):
+    """A master without what its saving front end left in it; cells get names that stay."""
+    seen = set()
+    for cell in notebook.cells:
+        tags = set(cell.metadata.get("tags", []))
+        if CHECK.search(cell.source) and cell.cell_type == "code":
+            tags.add("nbval-check-output")  # its verdict is the same on every machine
+        cell.metadata = {"tags": sorted(tags)} if tags else {}
+        cell.id = _name(cell, seen)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _worth_storing(output)]
+            for output in cell.outputs:
+                if "metadata" in output:
+                    output.metadata = {key: value for key, value in output.metadata.items()
+                                       if key.startswith(("image/", "text/"))}
+    return nbformat.v4.new_notebook(cells=notebook.cells, metadata=KERNEL)
+
+
+def _name(cell, seen):
+    """An id that depends on the cell's text alone (and, for twins, on their order)."""
+    digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()
+    name = next(n for i in range(len(seen) + 1) if (n := digest[i:i + 8]) not in seen)
+    seen.add(name)
+    return name
+
+
+def _worth_storing(output):
+    """Whether an output means something to a reader who runs nothing."""
+    if output.output_type == "stream":
+        return output.name == "stdout"  # standard error: progress bars and warnings
+    return WIDGET not in output.get("data", {})  # a widget without its kernel is an empty box
+
+
+def student(master):
+    """The student's notebook of a tidy master."""
+    notebook = nbformat.from_dict(master)
+    for cell in notebook.cells:
+        cell.source = BADGE.sub(r"\1notebooks/", cell.source)
+        if cell.cell_type == "code":
+            cell.source = stub(cell.source)
+            if numbers := CHECK.findall(cell.source):
+                text = "".join(exercises.still_open(number) + "\n" for number in numbers)
+                cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+    return notebook
+
+
+def execute(path):
+    """Run a master from top to bottom, in full, and store its outputs in it."""
+    from nbclient import NotebookClient
+
+    os.environ.pop("LESSONS_SMOKE", None)  # the shortened training that tests use
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=3600, kernel_name="python3", record_timing=False,
+                   store_widget_state=False, coalesce_streams=True,
+                   resources={"metadata": {"path": str(path.parent)}}).execute()
+    _write(path, tidy(notebook))
+
+
+def outdated(masters):
+    """(path, text it should have) of every file that differs from what would be made now."""
+    for path in masters:
+        master = tidy(nbformat.read(path, as_version=4))
+        for target, notebook in ((path, master), (STUDENTS / path.name, student(master))):
+            text = _text(notebook)
+            if not target.exists() or target.read_text(encoding="utf-8") != text:
+                yield target, text
+    for path in sorted(STUDENTS.glob("*.ipynb")):
+        if not (HERE / path.name).exists():
+            sys.exit(f"{path.name} has no master in solutions/: delete it, or add its master.")
+
+
+def _text(notebook):
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook) + "\n"
+
+
+def _write(path, notebook_or_text):
+    text = notebook_or_text if isinstance(notebook_or_text, str) else _text(notebook_or_text)
+    path.parent.mkdir(exist_ok=True)
+    whole = path.with_suffix(".part")
+    whole.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(whole, path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--execute", metavar="NN", action="append", default=[])
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    masters = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
+    for number in options.execute:
+        for path in [path for path in masters if path.name.startswith(number)]:
+            print(f"Running {path.name} in full ...", flush=True)
+            execute(path)
+    stale = list(outdated(masters))
+    for path, text in stale:
+        print(("Out of date: " if options.check else "Wrote ")
+              + path.relative_to(HERE.parent).as_posix())
+        if not options.check:
+            _write(path, text)
+    if options.check and stale:
+        sys.exit("Run: python solutions/build.py")
+
+
+if __name__ == "__main__":
+    main()
