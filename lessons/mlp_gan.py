@@ -1,9 +1,19 @@
 """Lesson 1: the article's GAN, two plain networks that play against each other, and its mending."""
 
+import io
+from pathlib import Path
+
+import numpy as np
 import torch
 from torch import nn
 
+from lessons import training
+from lessons.checkpoints import load_checkpoint, write_whole
+from lessons.errors import CourseError
+from lessons.real_data import mnist
+
 LATENT = 100  # numbers of noise that the generator turns into one image
+MODEL = "mnist"  # the name that a checkpoint of this lesson carries
 
 
 def normalize(images):
@@ -100,3 +110,48 @@ def draw_from(images):
         rows = torch.randint(len(images), (n,), generator=rng)
         return (normalize(images[rows]),)
     return draw
+
+
+def train_mnist(folder, *, steps=None, minutes=None, seed=0, device="auto", resume=False):
+    """Train the mended GAN on MNIST and keep it in folder; returns the `training.Run`.
+
+    Raises CourseError when the folder holds a run already and resume is not asked for.
+    """
+    images, _ = mnist("train")
+    torch.manual_seed(seed)
+    run = training.Run(Generator(), Discriminator(), model=MODEL, seed=seed,
+                       device=training.pick_device(device))
+    if resume:
+        run.load(folder)
+    elif (Path(folder) / training.CHECKPOINT).exists():
+        raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
+                          f"it, or give another folder.")
+    return training.fit(run, draw_from(images), steps=steps, minutes=minutes, folder=folder)
+
+
+def load_generator(folder):
+    """The generator that train_mnist left in folder, ready to draw."""
+    tensors, _ = load_checkpoint(Path(folder) / training.MODEL, MODEL)
+    generator = Generator()
+    generator.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return generator.eval()
+
+
+@torch.no_grad()
+def draw_images(generator, n, seed=0):
+    """n images (n, 1, 28, 28) in [-1, 1] from noise of a seed."""
+    z = torch.randn(n, LATENT, generator=torch.Generator().manual_seed(seed))
+    return torch.cat([generator(part) for part in z.split(1000)])
+
+
+def generate(folder, count, seed, out):
+    """Write count images to an .npz file as films of one grey frame, with nothing to hear or read.
+
+    video: uint8 (N, 1, 28, 28, 1); audio: float32 (N, 0); captions: N empty strings.
+    """
+    images = draw_images(load_generator(folder), count, seed)
+    video = ((images + 1) * 127.5).round().to(torch.uint8)[..., None]  # (N, 1, 28, 28, 1)
+    file = io.BytesIO()
+    np.savez_compressed(file, video=video.numpy(), audio=np.zeros((count, 0), np.float32),
+                        fps=8, sample_rate=8000, captions=np.array([""] * count))
+    write_whole(out, file.getvalue())

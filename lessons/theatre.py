@@ -7,6 +7,7 @@ which action when, and at which instant a foot lands.
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -79,7 +80,8 @@ class Clips:
         except FileNotFoundError:
             raise CourseError(f"There is no file {path}: check the name, or save clips first.") \
                 from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError,
+                zipfile.BadZipFile, zlib.error):
             raise CourseError(f"The file {path} is damaged or holds no clips: make it again with "
                               f"Clips.save.") from None
 
