@@ -24,7 +24,7 @@ STYLES = torch.tensor([
     # Hz  frames/s duty lift  kick  bounce leap  lean  swing elbow raise wave offset spread
     [0.00, 0.00, 0.60, 0.00, 0.00, 0.000, 0.00, 0.00, 0.00, 0.15, 0.0, 0.0, 0.50, 0.07],  # stand
     [0.85, 0.20, 0.60, 0.07, 0.02, 0.010, 0.00, 0.05, 0.55, 0.25, 0.0, 0.0, 0.50, 0.00],  # walk
-    [1.35, 0.29, 0.34, 0.24, 0.22, 0.045, 0.00, 0.30, 1.00, 1.60, 0.0, 0.0, 0.50, 0.00],  # run
+    [1.35, 0.28, 0.34, 0.24, 0.22, 0.045, 0.00, 0.30, 1.00, 1.60, 0.0, 0.0, 0.50, 0.00],  # run
     [1.05, 0.00, 0.45, 0.00, 0.00, 0.000, 0.20, 0.02, 0.00, 0.30, 2.6, 0.0, 0.00, 0.05],  # jump
     [1.30, 0.00, 0.60, 0.00, 0.00, 0.000, 0.00, 0.00, 0.00, 0.15, 0.0, 1.0, 0.50, 0.07],  # wave
 ])
@@ -64,8 +64,8 @@ class Motion:
         self.change = torch.where(two, duration * (0.44 + 0.12 * moment), torch.inf)
         self.start_phase = phase
         travel = self.integral(1, torch.tensor([duration]))[:, 0]
-        room = 1 - 2 * 0.23 - travel  # nobody leaves the stage; who needs more room starts centred
-        self.start = 0.23 + torch.where(room > 0, place * room, room / 2)
+        room = 1 - 2 * 0.26 - travel  # nobody leaves the stage; who needs more room starts centred
+        self.start = 0.26 + torch.where(room > 0, place * room, room / 2)
 
     def parameters(self, t):
         """(N, T, 14) at times t (T,) or (N, T), in seconds."""
