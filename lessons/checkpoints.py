@@ -16,6 +16,8 @@ from safetensors.torch import save
 
 from lessons.errors import CourseError
 
+DATA = Path(__file__).resolve().parent.parent / "data"  # shipped weights, listed in weights.json
+
 
 def save_checkpoint(path, tensors, facts):
     """Write tensors (dict name -> tensor) and facts (a dict that JSON can hold) to path.
@@ -70,6 +72,26 @@ def load_checkpoint(path, model=None):
         raise CourseError(f"The file {path} holds a '{facts.get('model')}' model, not '{model}': "
                           f"give the folder of a '{model}' model, or an empty folder.")
     return tensors, facts
+
+
+def ship(name, tensors, command, scores):
+    """Write tensors to data/name, and to data/weights.json its command, scores and hash.
+
+    command: what makes the file anew. scores: a dict name -> number.
+    """
+    save_checkpoint(DATA / name, tensors, {"model": Path(name).stem})
+    index = DATA / "weights.json"
+    entries = json.loads(index.read_text()) if index.exists() else {}
+    entries[name] = {"command": command, "scores": scores,
+                     "sha256": hashlib.sha256((DATA / name).read_bytes()).hexdigest()}
+    write_whole(index, (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
+
+
+def shipped(name):
+    """The tensors of data/name, those of 16 bits as float32."""
+    tensors, _ = load_checkpoint(DATA / name, Path(name).stem)
+    return {key: value.float() if value.is_floating_point() else value
+            for key, value in tensors.items()}
 
 
 def _digest(tensors):

@@ -35,11 +35,13 @@ def pick_device(name="auto"):
 def mixed_precision(device):
     """A context for the forward pass: bfloat16 where the hardware gains from it, else nothing.
 
-    GPUs with bfloat16 and CPUs with AMX gain; other CPUs emulate it and would lose tenfold.
+    GPUs with bfloat16 gain, and CPUs with AMX or AVX512-BF16; other CPUs emulate it and would
+    lose tenfold.
     """
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    gains = {"cuda": lambda: torch.cuda.is_bf16_supported(), "cpu": amx}
-    if gains.get(device.type, lambda: False)():
+    gains = {"cpu": ("_is_amx_tile_supported", "_is_avx512_bf16_supported"),
+             "cuda": ("is_bf16_supported",)}
+    backend = getattr(torch, device.type)  # torch.cpu, torch.cuda, torch.mps
+    if any(getattr(backend, test, bool)() for test in gains.get(device.type, ())):
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 
