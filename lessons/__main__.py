@@ -10,7 +10,7 @@ from lessons.errors import CourseError
 
 def main(arguments=None):
     """Run one command; returns the exit code: 0, or 2 with one sentence on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m lessons", description=__doc__)
+    parser = _Parser(prog="python -m lessons", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="say what works here, what is missing, what to do")
 
@@ -18,36 +18,49 @@ def main(arguments=None):
     train.add_argument("--data", required=True, help="mnist: the mended GAN of lesson 1")
     train.add_argument("--out", required=True, type=Path, help="folder for the model")
     length = train.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=_positive(float), help="how long to train (default 3)")
-    length.add_argument("--steps", type=_positive(int), help="or: how many steps")
-    train.add_argument("--seed", type=int, default=0)
+    length.add_argument("--minutes", type=_minutes, help="how long to train (default 3)")
+    length.add_argument("--steps", type=_whole, help="or: how many steps")
+    train.add_argument("--seed", type=_seed, default=0)
     train.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     train.add_argument("--resume", action="store_true", help="go on where the folder's run stopped")
 
     generate = commands.add_parser("generate", help="let a model make images or films")
     generate.add_argument("captions", nargs="*", metavar="CAPTION")
     generate.add_argument("--model", required=True, type=Path, help="folder of a trained model")
-    generate.add_argument("--count", type=_positive(int), default=1)
-    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--count", type=_whole, default=1)
+    generate.add_argument("--seed", type=_seed, default=0)
     generate.add_argument("--out", required=True, type=Path, help="FILE.npz")
 
-    options = parser.parse_args(arguments)
     try:
+        options = parser.parse_args(arguments)
         return {"doctor": _doctor, "train": _train, "generate": _generate}[options.command](options)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _positive(kind):
-    """A parser of numbers above zero, whose refusal argparse turns into exit code 2."""
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one sentence, like the rest of the course."""
+
+    def error(self, message):
+        raise CourseError(f"{message[0].upper()}{message[1:]} (see {self.prog} --help).")
+
+
+def _number(kind, fits, wanted):
+    """A reader of numbers of a kind that says, where one does not fit, what is wanted."""
     def read(text):
-        value = kind(text)
-        if not 0 < value < float("inf"):
-            raise ValueError(text)
-        return value
-    read.__name__ = "positive number"
+        try:
+            if fits(value := kind(text)):
+                return value
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"'{text}' is not {wanted}")
     return read
+
+
+_minutes = _number(float, lambda x: 0 < x < float("inf"), "a number above 0")
+_whole = _number(int, lambda x: 0 < x, "a whole number above 0")
+_seed = _number(int, lambda x: 0 <= x < 2 ** 63, "a whole number from 0 to 2 ** 63 - 1")
 
 
 def _doctor(options):

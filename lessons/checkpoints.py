@@ -1,13 +1,12 @@
 """Checkpoints: tensors and a few facts in one file, written whole or not at all.
 
 The format is safetensors, so that no file can run code when it is read. The header carries a hash
-of the tensors, so that a damaged file is told apart from a good one.
+of tensors and facts, so that a damaged file is told apart from a good one.
 """
 
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import safetensors
@@ -26,30 +25,39 @@ def save_checkpoint(path, tensors, facts):
     leaves the former one in place. Raises CourseError where the folder cannot be written.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    header = {"facts": json.dumps(facts), "sha256": _digest(tensors)}
-    write_whole(path, save(tensors, metadata=header))
+    facts = json.dumps(facts)
+    write_whole(path, save(tensors, metadata={"facts": facts, "sha256": _digest(tensors, facts)}))
 
 
 def write_whole(path, content):
     """Write bytes to path by way of a temporary file in the same folder."""
-    path, temporary = Path(path), None
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False, suffix=".part") as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # atomic within one folder
-    except OSError as error:
-        if temporary:
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)  # atomic within one folder
+        except BaseException:  # a full disk, or an interrupted kernel
             temporary.unlink(missing_ok=True)
-        raise CourseError(f"Cannot write {path} ({error.strerror}): "
-                          f"free some space, or choose a folder that you may write to.") from None
+            raise
+    except OSError as error:
+        raise CourseError(f"Cannot write {path} ({error.strerror or error}): free some space, "
+                          f"or choose a folder that you may write to.") from None
+
+
+def must_be_writable(folder):
+    """Make folder where it is missing; raises CourseError where no file can be written to it."""
+    probe = Path(folder) / "probe"
+    write_whole(probe, b"")
+    probe.unlink()
 
 
 def load_checkpoint(path, model=None):
-    """(tensors, facts) of a checkpoint; the tensors' content is verified.
+    """(tensors, facts) of a checkpoint, both verified.
 
     model: the name that facts["model"] must have, where given. Raises CourseError for a file that
     is missing, truncated, damaged, or of another model.
@@ -62,16 +70,26 @@ def load_checkpoint(path, model=None):
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         facts = json.loads(header["facts"])
+        intact = header["sha256"] == _digest(tensors, header["facts"])
     except (safetensors.SafetensorError, OSError, KeyError, ValueError):
         raise CourseError(f"The file {path} is truncated or not a checkpoint of this course: "
                           f"delete it and train again, or restore it from a copy.") from None
-    if header.get("sha256") != _digest(tensors):
+    if not intact:
         raise CourseError(f"The file {path} is damaged (its hash does not fit its content): "
                           f"delete it and train again, or restore it from a copy.")
     if model and facts.get("model") != model:
         raise CourseError(f"The file {path} holds a '{facts.get('model')}' model, not '{model}': "
                           f"give the folder of a '{model}' model, or an empty folder.")
     return tensors, facts
+
+
+def load_weights(module, tensors, path):
+    """Give module the tensors that were read from path, for the sentence where they do not fit."""
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError:
+        raise CourseError(f"The networks in {path} have other shapes than these: "
+                          f"give the folder of the same model, or an empty one.") from None
 
 
 def ship(name, tensors, command, scores):
@@ -88,15 +106,23 @@ def ship(name, tensors, command, scores):
 
 
 def shipped(name):
-    """The tensors of data/name, those of 16 bits as float32."""
-    tensors, _ = load_checkpoint(DATA / name, Path(name).stem)
+    """The tensors of data/name, those of 16 bits as float32.
+
+    Raises CourseError where the file is not the one that data/weights.json lists.
+    """
+    path = DATA / name
+    listed = json.loads((DATA / "weights.json").read_text())[name]
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != listed["sha256"]:
+        raise CourseError(f"The file {path} is not the one that weights.json lists: restore it "
+                          f"with git checkout, or make it anew with {listed['command']}.")
+    tensors, _ = load_checkpoint(path, path.stem)
     return {key: value.float() if value.is_floating_point() else value
             for key, value in tensors.items()}
 
 
-def _digest(tensors):
-    """A hash over names, shapes and bytes of all tensors."""
-    total = hashlib.sha256()
+def _digest(tensors, facts):
+    """A hash over the facts (text) and over names, shapes and bytes of all tensors."""
+    total = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
         value = tensors[name]
         total.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())

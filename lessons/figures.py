@@ -111,11 +111,11 @@ def _foot(phase, p):
     air = ((u - p["duty"]) / (1 - p["duty"])).clamp(min=0)  # 0 to 1 within the swing
     sweep = p["speed"] * p["duty"] / (2 * p["cadence"].clamp(min=0.3))
     ground = sweep * (1 - 2 * u / p["duty"])
-    swing = -sweep * torch.cos(math.pi * air) - p["kick"] * torch.sin(math.pi * air) * (1 - 1.5 * air)
     bump = torch.sin(math.pi * air)
+    swing = -sweep * torch.cos(math.pi * air) - p["kick"] * bump * (1 - 1.5 * air)
     x = torch.where(air > 0, swing, ground)
     y = bump * (p["lift"] * (1.25 - 0.5 * air) + p["leap"] * 0.75)
-    pitch = -(p["lift"] * 4 + p["leap"] * 2) * torch.sin(math.pi * air) * (1 - 1.4 * air)
+    pitch = -(p["lift"] * 4 + p["leap"] * 2) * bump * (1 - 1.4 * air)
     return x, y, pitch
 
 

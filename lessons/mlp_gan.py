@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lessons import training
-from lessons.checkpoints import load_checkpoint, write_whole
+from lessons.checkpoints import load_checkpoint, load_weights, write_whole
 from lessons.errors import CourseError
 from lessons.real_data import mnist
 
@@ -123,7 +123,7 @@ def train_mnist(folder, *, steps=None, minutes=None, seed=0, device="auto", resu
                        device=training.pick_device(device))
     if resume:
         run.load(folder)
-    elif (Path(folder) / training.CHECKPOINT).exists():
+    elif any((Path(folder) / name).exists() for name in (training.CHECKPOINT, training.MODEL)):
         raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
                           f"it, or give another folder.")
     return training.fit(run, draw_from(images), steps=steps, minutes=minutes, folder=folder)
@@ -131,9 +131,10 @@ def train_mnist(folder, *, steps=None, minutes=None, seed=0, device="auto", resu
 
 def load_generator(folder):
     """The generator that train_mnist left in folder, ready to draw."""
-    tensors, _ = load_checkpoint(Path(folder) / training.MODEL, MODEL)
+    path = Path(folder) / training.MODEL
+    tensors, _ = load_checkpoint(path, MODEL)
     generator = Generator()
-    generator.load_state_dict({name: value.float() for name, value in tensors.items()})
+    load_weights(generator, tensors, path)
     return generator.eval()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from lessons.checkpoints import load_checkpoint, save_checkpoint
+from lessons.checkpoints import load_checkpoint, load_weights, must_be_writable, save_checkpoint
 from lessons.errors import CourseError
 from lessons.losses import NonSaturating, r1_penalty
 
@@ -35,15 +35,16 @@ def pick_device(name="auto"):
 def mixed_precision(device):
     """A context for the forward pass: bfloat16 where the hardware gains from it, else nothing.
 
-    GPUs with bfloat16 gain, and CPUs with AMX or AVX512-BF16; other CPUs emulate it and would
-    lose tenfold.
+    NVIDIA GPUs gain from generation 8 (Ampere), and CPUs with AMX or AVX512-BF16; the others,
+    like Colab's T4, emulate it and would lose, a CPU tenfold.
     """
-    gains = {"cpu": ("_is_amx_tile_supported", "_is_avx512_bf16_supported"),
-             "cuda": ("is_bf16_supported",)}
-    backend = getattr(torch, device.type)  # torch.cpu, torch.cuda, torch.mps
-    if any(getattr(backend, test, bool)() for test in gains.get(device.type, ())):
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
+    gains = False
+    if device.type == "cuda":
+        gains = torch.cuda.get_device_capability(device) >= (8, 0)
+    elif device.type == "cpu":
+        gains = any(getattr(torch.cpu, test, bool)()
+                    for test in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return torch.autocast(device.type, torch.bfloat16) if gains else nullcontext()
 
 
 @torch.no_grad()
@@ -99,19 +100,15 @@ class Run:
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"adam.{part}.{index}.{name}": value for name, value in state.items()}
         facts = {"model": self.model, "step": self.step, "seconds": self.seconds, "seed": self.seed}
-        save_checkpoint(Path(folder) / MODEL, self.average.state_dict(), facts)
         save_checkpoint(Path(folder) / CHECKPOINT, tensors, facts)
+        save_checkpoint(Path(folder) / MODEL, self.average.state_dict(), facts)
 
     def load(self, folder):
         """Go on where the run in folder stopped. Raises CourseError where it does not fit."""
         path = Path(folder) / CHECKPOINT
         tensors, facts = load_checkpoint(path, self.model)
-        try:
-            for part in ("generator", "discriminator", "average"):
-                getattr(self, part).load_state_dict(_under(part, tensors))
-        except RuntimeError:
-            raise CourseError(f"The networks in {path} have other shapes than these: "
-                              f"give the folder of the same model, or an empty one.") from None
+        for part in ("generator", "discriminator", "average"):
+            load_weights(getattr(self, part), _under(part, tensors), path)
         for part, optimizer in self.optimizers.items():
             states = {}
             for name, value in _under(f"adam.{part}", tensors).items():
@@ -154,11 +151,13 @@ def update_discriminator(run, loss, real, fake, conditions, r1):
 def update_generator(run, loss, real, fake, conditions):
     """One step of the generator through a discriminator that stays as it is; returns its loss."""
     run.discriminator.requires_grad_(False)  # saves computing gradients that nobody uses
-    with mixed_precision(run.device):
-        fake_logits = run.discriminator(fake, *conditions).float()
-    value = loss.generator(None, fake_logits)
-    _descend(run.optimizers["generator"], value)
-    run.discriminator.requires_grad_(True)
+    try:
+        with mixed_precision(run.device):
+            fake_logits = run.discriminator(fake, *conditions).float()
+        value = loss.generator(None, fake_logits)
+        _descend(run.optimizers["generator"], value)
+    finally:  # also when the kernel is interrupted just here
+        run.discriminator.requires_grad_(True)
     return value.detach()
 
 
@@ -182,8 +181,11 @@ def fit(run, draw, *, loss=NonSaturating, latent=100, batch=64, steps=None, minu
     Interrupting the kernel keeps what was trained. Raises CourseError, naming the step, when a
     loss is no longer finite.
     """
-    if (steps is None) == (minutes is None):
-        raise CourseError("Say how long to train: either steps=... or minutes=..., not both.")
+    if (steps is None) == (minutes is None) or not (minutes if steps is None else steps) > 0:
+        raise CourseError("Say how long to train: either steps=... or minutes=..., not both, "
+                          "and more than 0.")
+    if folder:
+        must_be_writable(folder)  # told now, not after the training
     bar = tqdm(total=steps or round(minutes * 60), desc="training", unit="step" if steps else "s",
                initial=min(steps, run.step) if steps else round(run.seconds), mininterval=0.5)
     shown = saved = time.perf_counter()
@@ -231,11 +233,15 @@ def _one_step(run, draw, loss, latent, batch, r1, r1_every, decay, done):
 
 
 def _must_be_finite(run):
-    """Raise when a recent loss is infinite or not a number, naming the first such step."""
-    recent = torch.stack(run.log[-5000:]) if run.log else torch.zeros(1, 3)
+    """Raise when a loss of the last 50 steps, or a weight, is infinite or not a number."""
+    recent = torch.stack(run.log[-50:]) if run.log else torch.zeros(1, 3)
     bad = (~recent.isfinite()).any(dim=1).nonzero()
-    if len(bad):
-        step = run.step - len(recent) + int(bad[0])
-        raise CourseError(f"The loss is no longer finite at step {step}: try a smaller learning "
+    sums = [weight.sum() for part in (run.generator, run.discriminator, run.average)
+            for weight in part.parameters()]
+    if len(bad) or not torch.stack(sums).isfinite().all():
+        what, step = "weights are", run.step - 1  # unless a loss was the first to go
+        if len(bad):
+            what, step = "loss is", run.step - len(recent) + int(bad[0])
+        raise CourseError(f"The {what} no longer finite at step {step}: try a smaller learning "
                           f"rate (now {run.lr:g}) or a stronger R1 penalty; a checkpoint from "
                           f"before this step, where there is one, is unharmed.")

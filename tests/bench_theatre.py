@@ -13,4 +13,5 @@ if __name__ == "__main__":
         theatre.sample(16)  # warm up
         start = time.perf_counter()
         theatre.sample(512, seed=1)
-        print(f"{size} x {size}: {512 / (time.perf_counter() - start):.0f} clips with sound a second")
+        rate = 512 / (time.perf_counter() - start)
+        print(f"{size} x {size}: {rate:.0f} clips with sound a second")

@@ -37,7 +37,8 @@ def test_contract():
     assert captions.parse(theatre.sample(1, language="zh").captions[0]).language == "zh"
 
 
-@pytest.mark.parametrize("size,frames,fps,rate", [(32, 8, 8, 4096), (64, 5, 10, 16000), (17, 1, 4, 8000)])
+@pytest.mark.parametrize("size,frames,fps,rate",
+                         [(32, 8, 8, 4096), (64, 5, 10, 16000), (17, 1, 4, 8000)])
 def test_other_sizes(size, frames, fps, rate):
     clips = Theatre(size, frames, fps, rate).sample(2, seed=1)
     assert clips.video.shape == (2, frames, size, size, 3)
@@ -111,7 +112,8 @@ def test_standing_is_perfectly_still_and_all_else_moves(clips):
 
 
 def test_tempo_agrees_with_the_footfalls(clips):
-    steps = {"stand": (0, 0), "wave": (0, 0), "jump": (0.9, 1.2), "walk": (1.4, 1.9), "run": (2.3, 2.95)}
+    steps = {"stand": (0, 0), "wave": (0, 0), "jump": (0.9, 1.2),
+             "walk": (1.4, 1.9), "run": (2.3, 2.95)}
     for scene, falls in zip(clips.scenes, clips.footfalls, strict=True):
         if len(scene.actions) == 1:
             low, high = steps[scene.actions[0]]
@@ -132,12 +134,14 @@ def test_motion_repeats_with_the_steps():
         period = np.diff(falls).mean()
         spectrum = np.abs(np.fft.rfft(series * np.hanning(len(series)), 4096))
         peak = np.fft.rfftfreq(4096, 1 / 80)[20:][spectrum[20:].argmax()]
-        assert abs(peak * period - 1) < 0.07 or abs(peak * period - 0.5) < 0.07  # a step or a stride
+        steps = peak * period  # 1 where the period is a step, 0.5 where it is a stride
+        assert abs(steps - 1) < 0.07 or abs(steps - 0.5) < 0.07
 
 
 def test_a_foot_on_the_ground_stands_still():
     scenes = [Scene("man", "red", ("walk",), "right"), Scene("child", "red", ("run",), "left")]
-    motion = figures.Motion(scenes, torch.rand(2, 6, generator=torch.Generator().manual_seed(0)), 2.0)
+    chance = torch.rand(2, 6, generator=torch.Generator().manual_seed(0))
+    motion = figures.Motion(scenes, chance, 2.0)
     t = torch.arange(4000) / 2000
     ends, _, _ = figures.capsules(motion, t)
     toes = ends[:, :, [5, 8], 1]  # far and near foot, (2, T, 2 feet, 2)
@@ -183,7 +187,8 @@ def test_sound_is_bounded_and_ends_in_silence(clips):
 
 
 def test_music_differs_in_tempo_and_register():
-    clips = Theatre(16).film([Scene("man", "red", ("stand",), "left", m) for m in MUSIC] * 20, seed=1)
+    scenes = [Scene("man", "red", ("stand",), "left", m) for m in MUSIC]
+    clips = Theatre(16).film(scenes * 20, seed=1)
     spectrum = np.abs(np.fft.rfft(clips.audio))
     hertz = np.fft.rfftfreq(clips.audio.shape[1], 1 / 8000)
     center = (spectrum * hertz).sum(1) / spectrum.sum(1).clip(1e-9)
@@ -203,7 +208,7 @@ def test_two_actions_pass_through_what_lies_between():
     cadence, phase = motion.parameters(t)[..., 0], motion.phase(t)
     assert (cadence.diff(dim=1).abs() < 0.004).all()           # Hz in a millisecond
     assert (phase.diff(dim=1) >= 0).all() and (phase.diff(dim=1) < 0.0016).all()
-    low, high = torch.minimum(cadence[:, 0], cadence[:, -1]), torch.maximum(cadence[:, 0], cadence[:, -1])
+    low, high = torch.stack([cadence[:, 0], cadence[:, -1]]).aminmax(dim=0)
     assert (cadence >= low[:, None] - 1e-6).all() and (cadence <= high[:, None] + 1e-6).all()
     walk_run = scenes.index(Scene("man", "red", ("walk", "run"), "right"))
     between = (cadence[walk_run] > 0.95) & (cadence[walk_run] < 1.2)
@@ -231,7 +236,8 @@ def test_damaged_files_are_named(tmp_path):
     path = tmp_path / "film.npz"
     Theatre(16, frames=2).sample(2).save(path)
     good = path.read_bytes()
-    for bad in (good[:len(good) // 2], b"", b"not a file of ours", good[:60] + b"x" * 40 + good[100:]):
+    spoilt = good[:60] + b"x" * 40 + good[100:]
+    for bad in (good[:len(good) // 2], b"", b"not a file of ours", spoilt):
         path.write_bytes(bad)
         with pytest.raises(CourseError, match="film.npz"):
             Clips.load(path)

@@ -37,6 +37,7 @@ Exercise("1.1", ours=mlp_gan.normalize, cases=_images, mistakes=[
      lambda x: (x[:, None] // 127.5 - 1).float()),
 ])
 
+
 # 1.2 -------------------------------------------------------------------------------------------
 _SIZES = ((100, 256), (256, 512), (512, 1024), (1024, 784))
 Exercise("1.2", ours=sum(a * b + b for a, b in _SIZES), observe=lambda answer: answer, mistakes=[
@@ -112,32 +113,7 @@ Exercise("1.4", ours=mlp_gan.labels, cases=lambda: [(torch.rand(n, 1, generator=
 ])
 
 
-# 1.5 -------------------------------------------------------------------------------------------
-def _logit_cases():
-    return [(torch.randn(n, 1, generator=_rng(n)) * scale, torch.rand(n, 1, generator=_rng(n + 1)))
-            for n, scale in ((5, 1.0), (8, 3.0), (6, 300.0))]
-
-
-def _naive_bce(logits, targets):
-    p = torch.sigmoid(logits)
-    return -(targets * torch.log(p) + (1 - targets) * torch.log(1 - p)).mean()
-
-
-Exercise("1.5", ours=losses.bce_with_logits, cases=_logit_cases, mistakes=[
-    ("This is the sum over the batch: take the mean, or the step grows with the batch.",
-     lambda x, t: losses.bce_with_logits(x, t) * x.numel()),
-    ("Right for small logits, but infinite or not a number for large ones: never take the "
-     "logarithm of a sigmoid.", _naive_bce),
-    ("Real and fake are swapped: the target belongs to sigmoid(logit), not to one minus it.",
-     lambda x, t: losses.bce_with_logits(x, 1 - t)),
-    ("These logits go through a sigmoid twice: the formula already holds one.",
-     lambda x, t: losses.bce_with_logits(torch.sigmoid(x), t)),
-    ("The loss is given for each image: take the mean of them.",
-     lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="none")),
-])
-
-
-# 1.6 and 1.7 -------------------------------------------------------------------------------------
+# 1.5 and 1.6 -------------------------------------------------------------------------------------
 def _games():
     """Two small games (generator, discriminator, criterion, real, z) with sizes of their own."""
     games = []
@@ -202,7 +178,7 @@ def _saturating(generator, discriminator, optimizer, criterion, z):
     return loss
 
 
-Exercise("1.6", ours=mlp_gan.discriminator_step, cases=_games, mistakes=[
+Exercise("1.5", ours=mlp_gan.discriminator_step, cases=_games, mistakes=[
     ("This looks like a missing detach: the discriminator's step sends gradients into the "
      "generator.", _d_step(detach=False)),
     ("This looks like swapped labels: real images are 1, generated ones are 0.",
@@ -216,7 +192,7 @@ Exercise("1.6", ours=mlp_gan.discriminator_step, cases=_games, mistakes=[
      _d_step(mean=0.5)),
 ], observe=lambda step, g, d, criterion, real, z: _play(step, g, d, criterion, real, z, d))
 
-Exercise("1.7", ours=mlp_gan.generator_step, cases=_games, mistakes=[
+Exercise("1.6", ours=mlp_gan.generator_step, cases=_games, mistakes=[
     ("This looks like swapped labels: the generator wants its images to be called real, 1.",
      _g_step(label=0.0)),
     ("This is the saturating loss of the article's formula; its loop, and this exercise, ask for "
@@ -229,44 +205,45 @@ Exercise("1.7", ours=mlp_gan.generator_step, cases=_games, mistakes=[
 ], observe=lambda step, g, d, criterion, real, z: _play(step, g, d, criterion, real, z, g))
 
 
+# 1.7 ------------------------------------------------------------------------------------------
+Exercise("1.7", ours=measuring.digit_shares,
+         cases=lambda: [(torch.randn(n, 10, generator=_rng(n)) * 2,) for n in (23, 40)],
+         mistakes=[
+    ("These are counts: divide by the number of images.",
+     lambda x: x.argmax(1).bincount(minlength=10).float()),
+    ("This is the mean probability of each digit: first let each image be read as one digit.",
+     lambda x: x.softmax(1).mean(0)),
+    ("Digits that were never read are missing: bincount needs minlength=10.",
+     lambda x: x.argmax(1).bincount()[:-1] / len(x)),
+    ("The largest logit is looked for across images: look across the ten digits, axis 1.",
+     lambda x: (x.argmax(0).bincount(minlength=10)[:10] / len(x))),
+    ("You divide by ten digits: divide by the number of images.",
+     lambda x: x.argmax(1).bincount(minlength=10) / 10),
+])
+
+
 # 1.8 -------------------------------------------------------------------------------------------
-def _pairs():
-    torch.manual_seed(0)
-    pairs = []
-    for decay in (0.9, 0.75):
-        def make():
-            return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
-        average, model = make(), make()
-        for module in (average, model):
-            module[1].running_mean.normal_()
-        pairs.append((average, model, decay))
-    return pairs
+def _logit_cases():
+    return [(torch.randn(n, 1, generator=_rng(n)) * scale, torch.rand(n, 1, generator=_rng(n + 1)))
+            for n, scale in ((5, 1.0), (8, 3.0), (6, 300.0))]
 
 
-def _after_average(average_weights, average, model, decay):
-    average_weights(average, model, decay)
-    return {"averaged weights": _weights(average), "model's own weights": _weights(model),
-            "averaged model's buffers": average[1].running_mean.clone()}
+def _naive_bce(logits, targets):
+    p = torch.sigmoid(logits)
+    return -(targets * torch.log(p) + (1 - targets) * torch.log(1 - p)).mean()
 
 
-def _lerp(average, model, decay, weight, buffers=True):
-    with torch.no_grad():
-        for a, m in zip(average.parameters(), model.parameters(), strict=True):
-            a.lerp_(m, weight(decay))
-        if buffers:
-            for a, m in zip(average.buffers(), model.buffers(), strict=True):
-                a.copy_(m)
-
-
-Exercise("1.8", ours=training.average_weights, cases=_pairs, observe=_after_average, mistakes=[
-    ("The roles are swapped: the average keeps `decay` of itself, and takes 1 - decay of the "
-     "model.", lambda a, m, d: _lerp(a, m, d, lambda d: d)),
-    ("The average is overwritten by the model: nothing of its past is left.",
-     lambda a, m, d: _lerp(a, m, d, lambda d: 1.0)),
-    ("The model is changed and the average is not: it is the other way round.",
-     lambda a, m, d: _lerp(m, a, d, lambda d: 1 - d, buffers=False)),
-    ("The buffers (batch normalisation's running means) are left behind: copy them.",
-     lambda a, m, d: _lerp(a, m, d, lambda d: 1 - d, buffers=False)),
+Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, mistakes=[
+    ("This is the sum over the batch: take the mean, or the step grows with the batch.",
+     lambda x, t: losses.bce_with_logits(x, t) * x.numel()),
+    ("Right for small logits, but infinite or not a number for large ones: never take the "
+     "logarithm of a sigmoid.", _naive_bce),
+    ("Real and fake are swapped: the target belongs to sigmoid(logit), not to one minus it.",
+     lambda x, t: losses.bce_with_logits(x, 1 - t)),
+    ("These logits go through a sigmoid twice: the formula already holds one.",
+     lambda x, t: losses.bce_with_logits(torch.sigmoid(x), t)),
+    ("The loss is given for each image: take the mean of them.",
+     lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="none")),
 ])
 
 
@@ -312,17 +289,41 @@ Exercise("1.9", ours=losses.r1_penalty, cases=_penalty_cases, observe=_penalty_a
 
 
 # 1.10 ------------------------------------------------------------------------------------------
-Exercise("1.10", ours=measuring.digit_shares,
-         cases=lambda: [(torch.randn(n, 10, generator=_rng(n)) * 2,) for n in (23, 40)],
-         mistakes=[
-    ("These are counts: divide by the number of images.",
-     lambda x: x.argmax(1).bincount(minlength=10).float()),
-    ("This is the mean probability of each digit: first let each image be read as one digit.",
-     lambda x: x.softmax(1).mean(0)),
-    ("Digits that were never read are missing: bincount needs minlength=10.",
-     lambda x: x.argmax(1).bincount()[:-1] / len(x)),
-    ("The largest logit is looked for across images: look across the ten digits, axis 1.",
-     lambda x: (x.argmax(0).bincount(minlength=10)[:10] / len(x))),
-    ("You divide by ten digits: divide by the number of images.",
-     lambda x: x.argmax(1).bincount(minlength=10) / 10),
+def _pairs():
+    torch.manual_seed(0)
+    pairs = []
+    for decay in (0.9, 0.75):
+        def make():
+            return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+        average, model = make(), make()
+        for module in (average, model):
+            module[1].running_mean.normal_()
+        pairs.append((average, model, decay))
+    return pairs
+
+
+def _after_average(average_weights, average, model, decay):
+    average_weights(average, model, decay)
+    return {"averaged weights": _weights(average), "model's own weights": _weights(model),
+            "averaged model's buffers": average[1].running_mean.clone()}
+
+
+def _lerp(average, model, decay, weight, buffers=True):
+    with torch.no_grad():
+        for a, m in zip(average.parameters(), model.parameters(), strict=True):
+            a.lerp_(m, weight(decay))
+        if buffers:
+            for a, m in zip(average.buffers(), model.buffers(), strict=True):
+                a.copy_(m)
+
+
+Exercise("1.10", ours=training.average_weights, cases=_pairs, observe=_after_average, mistakes=[
+    ("The roles are swapped: the average keeps `decay` of itself, and takes 1 - decay of the "
+     "model.", lambda a, m, d: _lerp(a, m, d, lambda d: d)),
+    ("The average is overwritten by the model: nothing of its past is left.",
+     lambda a, m, d: _lerp(a, m, d, lambda d: 1.0)),
+    ("The model is changed and the average is not: it is the other way round.",
+     lambda a, m, d: _lerp(m, a, d, lambda d: 1 - d, buffers=False)),
+    ("The buffers (batch normalisation's running means) are left behind: copy them.",
+     lambda a, m, d: _lerp(a, m, d, lambda d: 1 - d, buffers=False)),
 ])

@@ -1,0 +1,395 @@
+"""The shared loop: it resumes exactly, stops in time, keeps what was trained and moves one side."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch import nn
+
+from lessons import training
+from lessons.errors import CourseError
+from lessons.losses import NonSaturating
+
+
+class ToyGenerator(nn.Module):
+    def __init__(self, conditions=0):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3 + conditions, 8), nn.ReLU(), nn.Linear(8, 2))
+
+    def forward(self, z, *conditions):
+        return self.layers(torch.cat([z, *conditions], dim=1))
+
+
+class ToyDiscriminator(nn.Module):
+    def __init__(self, dropout=0.0, conditions=0):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(2 + conditions, 8), nn.LeakyReLU(0.2),
+                                    nn.Dropout(dropout), nn.Linear(8, 1))
+
+    def forward(self, x, *conditions):
+        return self.layers(torch.cat([x, *conditions], dim=1))
+
+
+def toy_run(dropout=0.0, conditions=0, model="toy", **options):
+    torch.manual_seed(0)
+    return training.Run(ToyGenerator(conditions), ToyDiscriminator(dropout, conditions),
+                        model=model, **options)
+
+
+def draw(n, rng):
+    return (torch.randn(n, 2, generator=rng) * 0.3 + 1,)
+
+
+def failing_draw(step, error):
+    """A draw that raises error when it is called for the step of this number, once."""
+    calls = iter(range(10**9))
+
+    def draw_or_fail(n, rng):
+        if next(calls) == step:
+            raise error
+        return draw(n, rng)
+    return draw_or_fail
+
+
+def fit(run, draw=draw, **options):
+    return training.fit(run, draw, **{"latent": 3, "batch": 8, **options})
+
+
+def weights(module):
+    return torch.cat([p.detach().flatten().clone() for p in module.parameters()])
+
+
+def assert_same(run, other):
+    assert run.step == other.step
+    assert run.history == other.history
+    for part in ("generator", "discriminator", "average"):
+        assert torch.equal(weights(getattr(run, part)), weights(getattr(other, part))), part
+
+
+# Resuming ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("stop", [1, 19, 32])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path, dropout, stop):
+    whole = fit(toy_run(dropout), steps=40)
+    fit(toy_run(dropout), failing_draw(stop, KeyboardInterrupt), steps=40, folder=tmp_path)
+    torch.rand(7)  # whatever happens in between must not matter
+    resumed = toy_run(dropout)
+    resumed.load(tmp_path)
+    assert resumed.step == stop
+    assert_same(fit(resumed, steps=40, folder=tmp_path), whole)
+
+
+def test_a_run_goes_on_in_the_same_kernel_after_an_interruption():
+    run = fit(toy_run(0.5), failing_draw(11, KeyboardInterrupt), steps=40)
+    assert_same(fit(run, steps=40), fit(toy_run(0.5), steps=40))
+
+
+def test_a_run_goes_on_from_its_last_checkpoint_when_it_crashed_later(tmp_path, monkeypatch):
+    clock = iter(range(0, 10**9, 5))  # each look at the clock finds 5 seconds more
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
+    with pytest.raises(ZeroDivisionError):
+        fit(toy_run(0.5), failing_draw(30, ZeroDivisionError), steps=40, folder=tmp_path)
+    resumed = toy_run(0.5)
+    resumed.load(tmp_path)
+    assert 0 < resumed.step < 30
+    assert_same(fit(resumed, steps=40), fit(toy_run(0.5), steps=40))
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path):
+    before = fit(toy_run(), steps=5, folder=tmp_path)
+    after = toy_run()
+    after.load(tmp_path)
+    assert_same(fit(after, steps=5), before)
+
+
+def test_the_model_beside_the_checkpoint_is_the_average(tmp_path):
+    run = fit(toy_run(), steps=20, folder=tmp_path)
+    tensors, facts = training.load_checkpoint(tmp_path / training.MODEL, "toy")
+    average = run.average.state_dict()
+    assert tensors.keys() == average.keys()
+    assert all(torch.equal(tensors[name], average[name]) for name in average)
+    assert facts["step"] == 20
+
+
+def test_another_seed_gives_another_run():
+    assert fit(toy_run(seed=1), steps=3).history != fit(toy_run(seed=2), steps=3).history
+
+
+def test_a_run_of_networks_of_other_shapes_is_refused(tmp_path):
+    fit(toy_run(), steps=2, folder=tmp_path)
+    with pytest.raises(CourseError, match="other shapes") as error:
+        toy_run(conditions=2).load(tmp_path)
+    assert str(tmp_path / training.CHECKPOINT) in str(error.value)
+
+
+# Stopping ---------------------------------------------------------------------------------------
+def test_an_interruption_keeps_what_was_trained(tmp_path, capsys):
+    run = toy_run()
+    start = weights(run.average)
+    fit(run, failing_draw(7, KeyboardInterrupt), steps=40, folder=tmp_path)
+    assert run.step == 7 and len(run.history["generator"]) == 7
+    assert not torch.equal(weights(run.average), start)
+    assert "step 7" in capsys.readouterr().out
+    kept = toy_run()
+    kept.load(tmp_path)
+    assert_same(kept, run)
+
+
+def test_an_interruption_in_the_generators_step_leaves_a_run_that_can_go_on():
+    class Interrupting(NonSaturating):
+        @staticmethod
+        def generator(real_logits, fake_logits):
+            raise KeyboardInterrupt
+    run = fit(toy_run(), steps=10, loss=Interrupting)
+    assert run.step == 0
+    fit(run, steps=5)
+    assert run.step == 5
+
+
+def test_a_loss_that_is_not_finite_names_its_step_and_what_to_try(tmp_path):
+    run = fit(toy_run(), steps=10, folder=tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    calls = iter(range(100))
+
+    def spoilt(n, rng):
+        real, = draw(n, rng)
+        return (real * float("inf") if next(calls) == 3 else real,)
+    with pytest.raises(CourseError, match="loss is no longer finite at step 13:.*learning rate"):
+        fit(run, spoilt, steps=100, folder=tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    good = toy_run()
+    good.load(tmp_path)
+    assert good.step == 10 and weights(good.average).isfinite().all()
+
+
+def test_a_gradient_that_is_not_finite_spoils_no_checkpoint(tmp_path):
+    class Cliff(NonSaturating):
+        @staticmethod
+        def generator(real_logits, fake_logits):
+            return (fake_logits * 0).abs().sqrt().mean()  # value 0, gradient 0 * infinity
+    run = fit(toy_run(), steps=5, folder=tmp_path)
+    with pytest.raises(CourseError, match="weights are no longer finite at step 5:"):
+        fit(run, steps=6, loss=Cliff, folder=tmp_path)
+    good = toy_run()
+    good.load(tmp_path)
+    assert good.step == 5 and weights(good.generator).isfinite().all()
+
+
+def test_a_loss_that_is_not_finite_stops_long_before_the_end():
+    calls = []
+
+    def count(n, rng):
+        calls.append(n)
+        return (torch.full((n, 2), float("nan")),)
+    with pytest.raises(CourseError, match="at step 0:"):
+        fit(toy_run(), count, steps=10_000)
+    assert len(calls) <= 50
+
+
+@pytest.mark.parametrize("length", [{}, {"steps": 3, "minutes": 1}, {"steps": 0}, {"steps": -1},
+                                    {"minutes": 0.0}, {"minutes": float("nan")}])
+def test_training_wants_one_length_above_zero(length):
+    run = toy_run()
+    with pytest.raises(CourseError, match="either steps=... or minutes=...") as error:
+        fit(run, **length)
+    assert "\n" not in str(error.value) and run.step == 0
+
+
+def test_minutes_are_minutes_of_training(monkeypatch):
+    clock = iter(range(10**9))  # each look at the clock finds a second more
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
+    run = fit(toy_run(), minutes=0.5)
+    assert run.step == 30 and run.seconds == 30
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_training(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    run = toy_run()
+    with pytest.raises(CourseError, match="Cannot write .*file"):
+        fit(run, steps=3, folder=tmp_path / "file" / "run")
+    assert run.step == 0
+
+
+# The step ---------------------------------------------------------------------------------------
+def test_each_update_moves_its_own_network_alone():
+    run = toy_run()
+    real, z = torch.ones(8, 2), torch.ones(8, 3)
+    fake = run.generator(z)
+    g, d = weights(run.generator), weights(run.discriminator)
+    training.update_discriminator(run, NonSaturating, real, fake, [], r1=1.0)
+    assert torch.equal(weights(run.generator), g)
+    assert all(p.grad is None for p in run.generator.parameters())
+    assert not torch.equal(weights(run.discriminator), d)
+    d = weights(run.discriminator)
+    training.update_generator(run, NonSaturating, real, fake, [])
+    assert torch.equal(weights(run.discriminator), d)
+    assert not torch.equal(weights(run.generator), g)
+    assert all(p.requires_grad for p in run.discriminator.parameters())
+
+
+def test_the_logged_losses_are_those_of_the_networks():
+    run = toy_run()
+    real, fake = torch.ones(8, 2), torch.zeros(8, 2)
+    real_logits, fake_logits = run.discriminator(real), run.discriminator(fake)
+    value, right = training.update_discriminator(run, NonSaturating, real, fake, [], r1=0)
+    softplus = nn.functional.softplus
+    assert torch.allclose(value, (softplus(-real_logits) + softplus(fake_logits)).mean())
+    told = ((real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()) / 2
+    assert right == told
+
+
+def test_the_penalty_is_applied_every_eighth_step_and_eight_times_as_strong(monkeypatch):
+    seen = []
+    update = training.update_discriminator
+    monkeypatch.setattr(training, "update_discriminator",
+                        lambda *rest: seen.append(rest[-1]) or update(*rest))
+    fit(toy_run(), steps=17, r1=0.25, r1_every=8)
+    assert seen == [2.0 if step in (0, 8, 16) else 0 for step in range(17)]
+
+
+def test_the_penalty_makes_the_discriminator_flatter():
+    def slope(r1):
+        run = fit(toy_run(lr=1e-2), steps=150, r1=r1)
+        real = draw(64, torch.Generator().manual_seed(5))[0].requires_grad_()
+        gradient, = torch.autograd.grad(run.discriminator(real).sum(), real)
+        return gradient.norm(dim=1).mean()
+    assert slope(5.0) < 0.5 * slope(0)
+
+
+def test_the_learning_rate_is_constant_then_falls_in_a_line():
+    run = toy_run(lr=0.5)
+    seen = []
+
+    def look(n, rng):
+        seen.append(run.optimizers["generator"].param_groups[0]["lr"])
+        assert run.optimizers["discriminator"].param_groups[0]["lr"] == seen[-1]
+        return draw(n, rng)
+    fit(run, look, steps=100)
+    wanted = [0.5 * min(1, 1 - 0.98 * (2 * step / 100 - 1)) for step in range(100)]
+    assert seen == pytest.approx(wanted)
+    assert seen[:51] == [0.5] * 51 and seen[75] == pytest.approx(0.5 * 0.51)
+    assert 0.02 * 0.5 < seen[-1] < 0.05 * 0.5
+
+
+def test_conditions_reach_both_networks():
+    seen = {"generator": [], "discriminator": []}
+    run = toy_run(conditions=2)
+    run.generator.register_forward_pre_hook(lambda _, inputs: seen["generator"].append(inputs))
+    run.discriminator.register_forward_pre_hook(
+        lambda _, inputs: seen["discriminator"].append(inputs))
+    drawn = []
+
+    def pairs(n, rng):
+        drawn.append((torch.randn(n, 2, generator=rng), torch.rand(n, 1, generator=rng),
+                      torch.rand(n, 1, generator=rng)))
+        return drawn[-1]
+    fit(run, pairs, steps=1)
+    (real, *conditions), = drawn
+    (_, *got), = seen["generator"]
+    assert all(torch.equal(a, b) for a, b in zip(got, conditions, strict=True))
+    both, penalty, generators = seen["discriminator"]
+    assert torch.equal(both[0][:8], real)  # real first, then fake, each with the same conditions
+    for a, b in zip(both[1:], conditions, strict=True):
+        assert torch.equal(a, torch.cat([b, b]))
+    for inputs in (penalty, generators):
+        assert all(torch.equal(a, b) for a, b in zip(inputs[1:], conditions, strict=True))
+    assert torch.equal(penalty[0], real) and torch.equal(generators[0], both[0][8:])
+
+
+def test_a_generator_learns_what_its_condition_says():
+    def pairs(n, rng):
+        side = torch.randint(2, (n, 1), generator=rng).float() * 2 - 1
+        return side * torch.ones(n, 2) + 0.1 * torch.randn(n, 2, generator=rng), side
+    run = fit(toy_run(conditions=1, lr=1e-2), pairs, steps=500, batch=32, decay=0.9)
+    z = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        left, right = (run.average(z, torch.full((200, 1), side)).mean() for side in (-1.0, 1.0))
+    assert left < -0.5 < 0.5 < right
+
+
+def test_the_average_follows_its_formula():
+    average, model = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    for module in (average, model):
+        for value in (module.weight.data, module.bias.data, module.running_mean):
+            value.normal_()
+    old, new = average.weight.detach().clone(), model.weight.detach().clone()
+    model.num_batches_tracked += 5
+    training.average_weights(average, model, 0.9)
+    assert torch.allclose(average.weight, 0.9 * old + 0.1 * new)
+    assert torch.equal(model.weight, new)
+    assert torch.equal(average.running_mean, model.running_mean)  # buffers are copied
+    assert average.num_batches_tracked == 5
+
+
+def test_the_average_of_a_run_is_that_of_all_its_steps():
+    run, decay = toy_run(), 0.5
+    wanted = weights(run.generator)
+    for step in range(30):
+        fit(run, steps=step + 1, decay=decay)
+        keep = min(decay, (1 + step) / (10 + step))  # early on it forgets the start faster
+        wanted = keep * wanted + (1 - keep) * weights(run.generator)
+    assert torch.allclose(weights(run.average), wanted, atol=1e-6)
+    assert not torch.allclose(wanted, weights(run.generator), atol=1e-4)
+
+
+# Devices ----------------------------------------------------------------------------------------
+def here(monkeypatch, cuda=False, mps=False):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+
+@pytest.mark.parametrize("machine,best", [
+    ({}, "cpu"), ({"cuda": True}, "cuda"), ({"mps": True}, "mps")])
+def test_auto_is_the_fastest_device_that_is_here(monkeypatch, machine, best):
+    here(monkeypatch, **machine)
+    assert training.pick_device() == torch.device(best)
+    assert training.pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda", "mps", "tpu", ""])
+def test_a_device_that_is_not_here_is_told_with_those_that_are(monkeypatch, name):
+    here(monkeypatch)
+    with pytest.raises(CourseError) as error:
+        training.pick_device(name)
+    assert str(error.value) == f"The device '{name}' is not here. Use one of: auto, cpu."
+
+
+def processor(monkeypatch, amx=False, bf16=False):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16, raising=False)
+
+
+def test_a_cpu_without_bfloat16_uses_none(monkeypatch):
+    processor(monkeypatch)
+    assert isinstance(training.mixed_precision(torch.device("cpu")), nullcontext)
+    for older in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.delattr(torch.cpu, older)  # a PyTorch that cannot tell
+    assert isinstance(training.mixed_precision(torch.device("cpu")), nullcontext)
+    assert isinstance(training.mixed_precision(torch.device("mps")), nullcontext)
+
+
+@pytest.mark.parametrize("gain", ["amx", "bf16"])
+def test_a_cpu_with_bfloat16_uses_it(monkeypatch, gain):
+    processor(monkeypatch, **{gain: True})
+    with training.mixed_precision(torch.device("cpu")):
+        assert nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("generation,gains", [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+@pytest.mark.filterwarnings("ignore:.*CUDA is not available")
+def test_a_gpu_that_only_emulates_bfloat16_uses_none(monkeypatch, generation, gains):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: generation)
+    context = training.mixed_precision(torch.device("cuda"))
+    assert isinstance(context, torch.autocast) == gains
+
+
+def test_mixed_precision_changes_the_losses_only_a_little(monkeypatch):
+    processor(monkeypatch)
+    exact = torch.tensor(fit(toy_run(), steps=20).history["discriminator"])
+    processor(monkeypatch, bf16=True)
+    mixed_run = fit(toy_run(), steps=20)
+    mixed = torch.tensor(mixed_run.history["discriminator"])
+    assert mixed.isfinite().all()
+    assert not torch.equal(mixed, exact)  # or the context did nothing
+    assert torch.allclose(mixed, exact, atol=0.05)
+    assert weights(mixed_run.generator).dtype == torch.float32
