@@ -13,7 +13,7 @@ import safetensors
 import torch
 from safetensors.torch import save
 
-from lessons.errors import CourseError
+from lessons.errors import CourseError, nearest
 
 DATA = Path(__file__).resolve().parent.parent / "data"  # shipped weights, listed in weights.json
 
@@ -105,16 +105,23 @@ def ship(name, tensors, command, scores):
     write_whole(index, (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
 
 
+def listed(name):
+    """What data/weights.json says of the file data/name: its command, scores and sha256."""
+    entries = json.loads((DATA / "weights.json").read_text(encoding="utf-8"))
+    if name not in entries:
+        raise CourseError(f"The course ships no file '{name}'. {nearest(name, entries)}")
+    return entries[name]
+
+
 def shipped(name):
     """The tensors of data/name, those of 16 bits as float32.
 
     Raises CourseError where the file is not the one that data/weights.json lists.
     """
-    path = DATA / name
-    listed = json.loads((DATA / "weights.json").read_text())[name]
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != listed["sha256"]:
+    path, entry = DATA / name, listed(name)
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
         raise CourseError(f"The file {path} is not the one that weights.json lists: restore it "
-                          f"with git checkout, or make it anew with {listed['command']}.")
+                          f"with git checkout, or make it anew with {entry['command']}.")
     tensors, _ = load_checkpoint(path, path.stem)
     return {key: value.float() if value.is_floating_point() else value
             for key, value in tensors.items()}

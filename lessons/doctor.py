@@ -132,7 +132,7 @@ def _weights():
     names = json.loads((DATA / "weights.json").read_text(encoding="utf-8"))
     for name in names:
         shipped(name)
-    return f"{len(names)} shipped files are whole"
+    return f"{len(names)} shipped, all whole"
 
 
 def _mnist():
@@ -140,7 +140,7 @@ def _mnist():
 
     from lessons.real_data import MIRRORS, data_home
     if (data_home() / "mnist" / "train-images-idx3-ubyte.gz").exists():
-        return f"MNIST is in {data_home()}"
+        return "MNIST is in the cache"
     try:
         requests.head(MIRRORS[0], timeout=5)
     except requests.RequestException:

@@ -92,6 +92,20 @@ def sure_share(logits, confidence=0.9):
     return float((logits.softmax(dim=1).amax(dim=1) >= confidence).float().mean())
 
 
+def score_digits(images):
+    """Scores of generated digits (5000, 1, 28, 28) in [-1, 1], read by the judge, as a dict.
+
+    "rarest": the smallest share of a digit; "sure": share read with confidence of 0.9 or more;
+    "frechet": distance to real test digits; "floor": that of other real digits. All float.
+    """
+    judge, (real, _) = digit_judge(), mnist("test")
+    real = real[:, None].float() / 127.5 - 1
+    logits, features = judged(judge, images)
+    (_, even), (_, odd) = (judged(judge, real[start::2]) for start in (0, 1))  # 5,000 each
+    return {"rarest": float(digit_shares(logits).min()), "sure": sure_share(logits),
+            "frechet": frechet_distance(features, even), "floor": frechet_distance(odd, even)}
+
+
 def frame_change(video):
     """Mean change between neighbouring frames: uint8 (N, T, H, W, 3) -> float (N, T - 1), 0 to 1.
 

@@ -1,19 +1,25 @@
 """Lesson 1: the article's GAN, two plain networks that play against each other, and its mending."""
 
 import io
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
+from tqdm.auto import tqdm
 
-from lessons import training
-from lessons.checkpoints import load_checkpoint, load_weights, write_whole
+from lessons import checkpoints, training
 from lessons.errors import CourseError
+from lessons.measuring import place, score_digits
 from lessons.real_data import mnist
+from lessons.theatre import Theatre
 
 LATENT = 100  # numbers of noise that the generator turns into one image
 MODEL = "mnist"  # the name that a checkpoint of this lesson carries
+LEAK = 0.2  # of the mended generator
+MENDED = {"batch": 128, "r1": 0.5, "decay": 0.999}  # how it is trained, see training.fit
 
 
 def normalize(images):
@@ -24,15 +30,16 @@ def normalize(images):
 class Generator(nn.Module):
     """x' = G(z): noise z (N, 100) -> images (N, 1, 28, 28) in [-1, 1].
 
-    The article's layers, with the tanh that it leaves out.
+    The article's layers, with the tanh that it leaves out. leak: the slope of the ReLUs below
+    zero, 0 in the article.
     """
 
-    def __init__(self):
+    def __init__(self, leak=0.0):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(LATENT, 256), nn.ReLU(),
-            nn.Linear(256, 512), nn.ReLU(),
-            nn.Linear(512, 1024), nn.ReLU(),
+            nn.Linear(LATENT, 256), nn.LeakyReLU(leak),
+            nn.Linear(256, 512), nn.LeakyReLU(leak),
+            nn.Linear(512, 1024), nn.LeakyReLU(leak),
             nn.Linear(1024, 784), nn.Tanh(),
         )
 
@@ -104,6 +111,48 @@ def generator_step(generator, discriminator, optimizer, criterion, z):
     return loss.detach()
 
 
+def train_by_hand(generator, discriminator, images, steps):
+    """The article's loop: a batch of 64, a step of each network, again and again.
+
+    images: uint8 (N, 28, 28). Returns the two lists of losses, discriminator's and generator's.
+    """
+    criterion = nn.BCELoss()
+    adams = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+             for network in (discriminator, generator)]
+    d_losses, g_losses = [], []
+    for _ in tqdm(range(steps), desc="training by hand"):
+        real = normalize(images[torch.randint(len(images), (64,))])
+        d_losses.append(discriminator_step(generator, discriminator, adams[0], criterion, real,
+                                           torch.randn(64, LATENT)).item())
+        g_losses.append(generator_step(generator, discriminator, adams[1], criterion,
+                                       torch.randn(64, LATENT)).item())
+    return d_losses, g_losses
+
+
+def training_images():
+    """(images uint8 (N, 28, 28), digits): MNIST's and True, or theatre figures and False where
+    MNIST can be neither found nor downloaded; prints one line that says which."""
+    try:
+        images, _ = mnist("train")
+    except CourseError as reason:
+        print(f"Training on centred theatre figures, since MNIST is not to be had: {reason}")
+        return theatre_figures(20_000), False
+    print("Training on the handwritten digits of MNIST.")
+    return images, True
+
+
+def theatre_figures(n, centred=True, seed=0):
+    """n grey pictures of theatre figures, uint8 (n, 28, 28), in the middle or at random places."""
+    video = Theatre(28, frames=1).sample(n, seed).video
+    middle = place(video)[:, 0] * 28                                # (n,) columns
+    bright = video[:, 0].max(axis=3).astype(int)                    # (n, 28, 28)
+    pictures = ((bright - 68).clip(0) * 255 // 187).astype(np.uint8)  # the stage becomes black
+    if centred:
+        columns = np.arange(28) + np.round(middle - 14).astype(int)[:, None]  # (n, 28)
+        pictures = np.take_along_axis(pictures, columns[:, None] % 28, axis=2)
+    return torch.from_numpy(pictures)
+
+
 def draw_from(images):
     """A function (n, rng) -> (real,) that draws n of images uint8 (N, 28, 28), normalised."""
     def draw(n, rng):
@@ -119,22 +168,31 @@ def train_mnist(folder, *, steps=None, minutes=None, seed=0, device="auto", resu
     """
     images, _ = mnist("train")
     torch.manual_seed(seed)
-    run = training.Run(Generator(), Discriminator(), model=MODEL, seed=seed,
+    run = training.Run(Generator(LEAK), Discriminator(), model=MODEL, seed=seed,
                        device=training.pick_device(device))
     if resume:
         run.load(folder)
     elif any((Path(folder) / name).exists() for name in (training.CHECKPOINT, training.MODEL)):
         raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
                           f"it, or give another folder.")
-    return training.fit(run, draw_from(images), steps=steps, minutes=minutes, folder=folder)
+    return training.fit(run, draw_from(images), **MENDED, steps=steps, minutes=minutes,
+                        folder=folder)
 
 
 def load_generator(folder):
     """The generator that train_mnist left in folder, ready to draw."""
     path = Path(folder) / training.MODEL
-    tensors, _ = load_checkpoint(path, MODEL)
-    generator = Generator()
-    load_weights(generator, tensors, path)
+    tensors, _ = checkpoints.load_checkpoint(path, MODEL)
+    generator = Generator(LEAK)
+    checkpoints.load_weights(generator, tensors, path)
+    return generator.eval()
+
+
+def finished(name):
+    """A generator that the course ships: "mnist" (mended), "mnist_as_written" (the article's) or
+    "mnist_no_penalty" (mended but for R1)."""
+    generator = Generator(0.0 if name == "mnist_as_written" else LEAK)
+    generator.load_state_dict(checkpoints.shipped(f"{name}.safetensors"))
     return generator.eval()
 
 
@@ -155,4 +213,34 @@ def generate(folder, count, seed, out):
     file = io.BytesIO()
     np.savez_compressed(file, video=video.numpy(), audio=np.zeros((count, 0), np.float32),
                         fps=8, sample_rate=8000, captions=np.array([""] * count))
-    write_whole(out, file.getvalue())
+    checkpoints.write_whole(out, file.getvalue())
+
+
+def main(name="mnist"):
+    """Train and ship one of lesson 1's generators: "mnist", the mended one, for three minutes;
+    for as many steps "mnist_as_written", the article's, or "mnist_no_penalty", without R1."""
+    images, _ = mnist("train")
+    if name == "mnist":
+        with tempfile.TemporaryDirectory() as folder:
+            run = train_mnist(folder, minutes=3, device="cpu")
+        generator, steps = run.average, run.step
+    else:
+        steps = checkpoints.listed("mnist.safetensors")["scores"]["steps"]
+        torch.manual_seed(0)
+        if name == "mnist_as_written":
+            generator = Generator()
+            train_by_hand(generator, ArticleDiscriminator(), images, steps)
+        else:
+            run = training.Run(Generator(LEAK), Discriminator(), model=name)
+            training.fit(run, draw_from(images), **{**MENDED, "r1": 0}, steps=steps)
+            generator = run.average
+    scores = score_digits(draw_images(generator.eval(), 5000))
+    scores = {"steps": steps} | {key: round(value, 4) for key, value in scores.items()}
+    checkpoints.ship(f"{name}.safetensors", {key: value.half() for key, value in
+                                 generator.state_dict().items()},
+         f"python -m lessons.mlp_gan {name}", scores)
+    print(name, scores)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

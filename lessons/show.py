@@ -49,18 +49,29 @@ def to_pixels(images):
 
 def images(batch, title, alt, columns=10, zoom=2):
     """A grid of images: float (N, 1 or 3, H, W) in [-1, 1], or uint8 (N, H, W[, 3])."""
-    pixels = to_pixels(batch)
-    rows = -(-len(pixels) // columns)
-    pixels = np.concatenate([pixels, np.zeros_like(pixels[:1]).repeat(rows * columns - len(pixels),
-                                                                      axis=0)])
-    H, W = pixels.shape[1:3]
-    grid = pixels.reshape(rows, columns, *pixels.shape[1:]).swapaxes(1, 2)
-    grid = grid.reshape(rows * H, columns * W, *pixels.shape[3:])
-    fig, ax = plt.subplots(figsize=(columns * W * zoom / 90, rows * H * zoom / 90 + 0.3))
-    ax.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    ax.set_title(title)
-    ax.axis("off")
+    side_by_side({title: batch}, alt, columns, zoom)
+
+
+def side_by_side(batches, alt, columns=10, zoom=2):
+    """Grids of images beside each other: a dict title -> batch, each as for `images`."""
+    grids = {title: _grid(to_pixels(batch), columns) for title, batch in batches.items()}
+    H, W = next(iter(grids.values())).shape[:2]
+    fig, axes = plt.subplots(1, len(grids), squeeze=False,
+                             figsize=(len(grids) * (W * zoom / 90 + 0.2), H * zoom / 90 + 0.3))
+    for ax, (title, grid) in zip(axes[0], grids.items(), strict=True):
+        ax.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        ax.set_title(title, fontsize=10)
+        ax.axis("off")
     figure(fig, alt)
+
+
+def _grid(pixels, columns):
+    """Images uint8 (N, H, W[, 3]) as one picture of several rows."""
+    rows = -(-len(pixels) // columns)
+    empty = np.zeros_like(pixels[:1]).repeat(rows * columns - len(pixels), axis=0)
+    H, W, *colors = pixels.shape[1:]
+    tiles = np.concatenate([pixels, empty]).reshape(rows, columns, H, W, *colors)
+    return tiles.swapaxes(1, 2).reshape(rows * H, columns * W, *colors)
 
 
 def contact_sheet(video, titles, alt, every=2):

@@ -5,6 +5,7 @@ checkpoint: a resumed run continues exactly, and a run on another device draws t
 """
 
 import copy
+import os
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -214,6 +215,27 @@ def fit(run, draw, *, loss=NonSaturating, latent=100, batch=64, steps=None, minu
     if folder:
         run.save(folder)
     return run
+
+
+def length(**wanted):
+    """How long a notebook trains: as it wishes, steps=... or minutes=..., or four steps where the
+    tests run it (LESSONS_SMOKE=1)."""
+    return {"steps": 4} if os.environ.get("LESSONS_SMOKE") else wanted
+
+
+def load_or_train(load, train, live):
+    """The generator that a lesson goes on with: load() at once, or train() in front of the learner.
+
+    load() gives a finished generator; train() a `Run`, whose averaged generator is taken where
+    live is true. Tests train too, prove that the game was played, and then go on with load().
+    """
+    tested = "LESSONS_SMOKE" in os.environ
+    run = train() if live or tested else None
+    if tested:
+        _must_be_finite(run)
+        for optimizer in run.optimizers.values():
+            assert all(state["exp_avg"].any() for state in optimizer.state.values()), "no gradient"
+    return run.average.eval() if live and not tested else load()
 
 
 def _one_step(run, draw, loss, latent, batch, r1, r1_every, decay, done):

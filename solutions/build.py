@@ -12,6 +12,7 @@ but a cell that checks an answer shows what the check says while the exercise is
 
 import argparse
 import ast
+import base64
 import hashlib
 import os
 import re
@@ -25,6 +26,7 @@ from lessons import exercises
 
 HERE = Path(__file__).resolve().parent
 STUDENTS = HERE.parent / "notebooks"
+SHOWN = "01_mlp_gan.ipynb"  # the lesson whose first picture opens README
 REGION = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION[ \t]*$", re.M | re.S)
 CHECK = re.compile(r"""exercises\.check\(\s*["']([\d.]+)["']""")
 BADGE = re.compile(r"(colab\.research\.google\.com/github/[^/\s]+/[^/\s]+/blob/[^/\s]+/)solutions/")
@@ -106,19 +108,28 @@ def execute(path):
     os.environ.pop("LESSONS_SMOKE", None)  # the shortened training that tests use
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=3600, kernel_name="python3", record_timing=False,
-                   store_widget_state=False, coalesce_streams=True,
+                   coalesce_streams=True,
                    resources={"metadata": {"path": str(path.parent)}}).execute()
     _write(path, tidy(notebook))
 
 
+def first_picture(notebook):
+    """The bytes of the first PNG that a notebook shows: README opens with that of SHOWN."""
+    data = (output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+    return base64.b64decode(next((d["image/png"] for d in data if "image/png" in d), ""))
+
+
 def outdated(masters):
-    """(path, text it should have) of every file that differs from what would be made now."""
+    """(path, bytes it should have) of every file that differs from what would be made now."""
     for path in masters:
         master = tidy(nbformat.read(path, as_version=4))
-        for target, notebook in ((path, master), (STUDENTS / path.name, student(master))):
-            text = _text(notebook)
-            if not target.exists() or target.read_text(encoding="utf-8") != text:
-                yield target, text
+        wanted = {path: _text(master).encode(),
+                  STUDENTS / path.name: _text(student(master)).encode()}
+        if path.name == SHOWN:
+            wanted[HERE.parent / "data" / "result.png"] = first_picture(master)
+        for target, content in wanted.items():
+            if not target.exists() or target.read_bytes() != content:
+                yield target, content
     for path in sorted(STUDENTS.glob("*.ipynb")):
         if not (HERE / path.name).exists():
             sys.exit(f"{path.name} has no master in solutions/: delete it, or add its master.")
@@ -129,11 +140,11 @@ def _text(notebook):
     return nbformat.writes(notebook) + "\n"
 
 
-def _write(path, notebook_or_text):
-    text = notebook_or_text if isinstance(notebook_or_text, str) else _text(notebook_or_text)
+def _write(path, content):
+    """Write bytes, or a notebook, whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     whole = path.with_suffix(".part")
-    whole.write_text(text, encoding="utf-8", newline="\n")
+    whole.write_bytes(content if isinstance(content, bytes) else _text(content).encode())
     os.replace(whole, path)
 
 
@@ -148,11 +159,11 @@ def main():
             print(f"Running {path.name} in full ...", flush=True)
             execute(path)
     stale = list(outdated(masters))
-    for path, text in stale:
+    for path, content in stale:
         print(("Out of date: " if options.check else "Wrote ")
               + path.relative_to(HERE.parent).as_posix())
         if not options.check:
-            _write(path, text)
+            _write(path, content)
     if options.check and stale:
         sys.exit("Run: python solutions/build.py")
 

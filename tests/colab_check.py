@@ -3,9 +3,9 @@
     python tests/colab_check.py              all notebooks, in a few minutes
     python tests/colab_check.py 00 --keep    one, and keep the environment for the next call
 
-It makes an environment of its own with the versions that Colab has, where `google.colab` is loaded
-in every kernel; git finds this working tree in place of the address on the network. It is no part
-of `course.py test`, because it downloads PyTorch once more.
+It makes an environment of its own with the versions that Colab has (of PyTorch, ours), where
+`google.colab` is loaded in every kernel; git finds this working tree in place of the address on the
+network. It is no part of `course.py test`, because it downloads PyTorch once more.
 """
 
 import argparse
@@ -110,7 +110,8 @@ def run(python, folder, numbers):
             continue
         content = folder / notebook.stem
         content.mkdir()
-        shutil.copy(notebook, content)
+        for file in (notebook, ROOT / "conftest.py"):
+            shutil.copy(file, content)
         subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "av"], check=True)
         codes.append(subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax",

@@ -202,6 +202,7 @@ def test_data_that_are_damaged_without_a_network_are_told(tmp_path, capfd):
 ])
 def test_bad_input_is_told_in_one_sentence(tmp_path, monkeypatch, capfd, words, wrong):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training, "fit", lambda *rest, **options: pytest.fail("trained"))
     assert wrong in refused(capfd, *words)
     assert {path.name for path in tmp_path.iterdir()} == {"home"}  # and nothing was made
 

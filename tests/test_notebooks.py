@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lessons import exercises
@@ -184,6 +185,17 @@ def test_a_notebook_is_fit_to_be_read(path):
 @pytest.mark.parametrize("path", MASTERS, ids=_id)
 def test_code_that_is_shown_is_the_code_of_the_library(path):
     assert drifted(nbformat.read(path, as_version=4), _modules_beside(path)) == []
+
+
+def test_lesson_1_without_mnist_goes_on_with_theatre_figures(tmp_path, monkeypatch):
+    monkeypatch.setenv("LESSONS_SMOKE", "1")
+    monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
+    notebook = nbformat.read(ROOT / "notebooks" / "01_mlp_gan.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=600, kernel_name="python3",
+                   resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    said = "".join(output.get("text", "") for cell in _code(notebook) for output in cell.outputs)
+    assert "Training on centred theatre figures, since MNIST is not to be had: The file" in said
 
 
 # The checks themselves, on a small master and on spoilt copies of it -----------------------------

@@ -141,7 +141,7 @@ def test_an_interruption_in_the_generators_step_leaves_a_run_that_can_go_on():
         def generator(real_logits, fake_logits):
             raise KeyboardInterrupt
     run = fit(toy_run(), steps=10, loss=Interrupting)
-    assert run.step == 0
+    assert run.step == 0 and all(p.requires_grad for p in run.discriminator.parameters())
     fit(run, steps=5)
     assert run.step == 5
 
@@ -221,8 +221,11 @@ def test_each_update_moves_its_own_network_alone():
     assert all(p.grad is None for p in run.generator.parameters())
     assert not torch.equal(weights(run.discriminator), d)
     d = weights(run.discriminator)
+    gradients = [p.grad.clone() for p in run.discriminator.parameters()]
     training.update_generator(run, NonSaturating, real, fake, [])
     assert torch.equal(weights(run.discriminator), d)
+    assert all(torch.equal(p.grad, before) for p, before in  # none is computed in vain
+               zip(run.discriminator.parameters(), gradients, strict=True))
     assert not torch.equal(weights(run.generator), g)
     assert all(p.requires_grad for p in run.discriminator.parameters())
 
