@@ -91,7 +91,7 @@ class Wordings:
     in their words and in what they leave open, so that a network learns what may be left open.
     """
 
-    def __init__(self, scenes, each=6, seed=0):
+    def __init__(self, scenes, each=4, seed=0):
         rng = np.random.default_rng([seed, 4])
         texts = [reword(captions.describe(scene, rng, captions.LANGUAGES[k % 2]), rng)
                  for scene in scenes for k in range(each)]
