@@ -350,6 +350,69 @@ def leg_sharpness(video):
     return float(gradients(video)[figure & low[..., None]].mean())
 
 
+def score(make, n=1024, seed=20_000, size=48):
+    """The numbers of the scoreboard for a model, in a dict of floats.
+
+    make(texts, count, seed) -> uint8 (N, 16, size, size, 3), `count` films of each caption in a
+    row. n: captions of each split, all in the plain form, in both languages.
+
+    "train", "heldout": the share of English captions that the judge finds obeyed in everything;
+    with " zh" their Chinese twins, with " one" and " two" those of one or two actions. Apart from
+    "frechet", "floor" (the same distance between real films) and "coverage", all others are
+    ratios to real films of the same scenes: 1 is best.
+    """
+    judge, theatre, scores = clip_judge(), Theatre(size), {}
+    for split in ("train", "heldout"):
+        scenes = theatre.scenes(n, seed, split)
+        for language, mark in (("en", ""), ("zh", " zh")):
+            texts = [captions.describe(scene, language=language) for scene in scenes]
+            video = make(texts, 1, seed)
+            reading = read_clips(judge, video)
+            found = obeyed(reading, texts)
+            scores[split + mark] = float(found["all"].mean())
+            if not mark:
+                two = torch.tensor([len(scene.actions) == 2 for scene in scenes])
+                scores[split + " one"] = float(found["all"][~two].mean())
+                scores[split + " two"] = float(found["all"][two].mean())
+                scores |= {f"{split} {name}": float(found[name].mean()) for name in ATTRIBUTES}
+            if split + mark == "train":
+                real = theatre.film(scenes, seed + 1).video
+                many = read_clips(judge, theatre.sample(2 * n, seed + 2).video)["features"]
+                twin = read_clips(judge, real)["features"]
+                scores["frechet"] = frechet_distance(reading["features"], many)
+                scores["floor"] = frechet_distance(twin, many)
+                scores["coverage"] = coverage(reading["features"], many)
+                scores["dynamics"] = float(frame_change(video).mean() / frame_change(real).mean())
+                scores["flicker"] = flicker(video) / flicker(real)
+                scores["sharpness"] = sharpness(video) / sharpness(real)
+    return scores | _variety(judge, make, theatre, seed) | _legs(make, theatre, seed)
+
+
+def _variety(judge, make, theatre, seed, films=32):
+    """Spread of place and phase among films of one caption, relative to that of real ones."""
+    scenes = [scene for scene in theatre.scenes(200, seed)
+              if len(scene.actions) == 1 and scene.actions[0] != "stand"][:16]
+    made = make([captions.describe(scene) for scene in scenes], films, seed)
+    real = theatre.film([scene for scene in scenes for _ in range(films)], seed).video
+    spreads = []
+    for video in (made, real):
+        groups = range(0, len(video), films)
+        phases = read_clips(judge, video)["phase"]
+        spreads.append((np.mean([spread_of_place(video[i:i + films]) for i in groups]),
+                        np.mean([spread_of_phase(phases[i:i + films]) for i in groups])))
+    (place_made, phase_made), (place_real, phase_real) = spreads
+    return {"variety of place": float(place_made / place_real),
+            "variety of phase": float(phase_made / phase_real)}
+
+
+def _legs(make, theatre, seed, films=64):
+    """Sharpness of running legs, relative to real ones."""
+    scenes = [scene for scene in theatre.scenes(20 * films, seed)
+              if scene.actions == ("run",)][:films]
+    made = make([captions.describe(scene) for scene in scenes], 1, seed)
+    return {"legs": leg_sharpness(made) / leg_sharpness(theatre.film(scenes, seed).video)}
+
+
 def main(arguments=None):
     """Train one of the judges, write it to data/ and print how often it is right."""
     names = arguments or sys.argv[1:]

@@ -250,6 +250,8 @@ class PathGenerator(nn.Module):
         self.carry = nn.GRU(width, width, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(2 * width, 256), nn.LeakyReLU(0.2),
                                    nn.Linear(256, 1 + MOTION))
+        # a place is where the film began, and from there one small step a frame
+        self.register_buffer("stride", torch.tensor([1.0] + [0.2] * (FRAMES - 1))[:, None])
 
     def forward(self, z, ids, *_):
         return self.explained(z, ids)[0]
@@ -268,9 +270,10 @@ class PathGenerator(nn.Module):
             + F.softplus(self.speed(x)).cumsum(1)                              # (N, T, 8)
         x = x + self.swing(torch.cat([turns.sin(), turns.cos()], 2))
         carried, _ = self.carry(x)
-        moving = self.leave(torch.cat([x, carried], 2))                        # (N, T, 1 + MOTION)
+        step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
+        place = (step * self.stride).cumsum(1)                                 # (N, T, 1)
         content = content[:, None].expand(-1, FRAMES, -1)
-        return torch.cat([content, moving], 2), attention.mean(1)
+        return torch.cat([content, place, motion], 2), attention.mean(1)
 
 
 class Steps(nn.Module):
@@ -308,11 +311,12 @@ class PathDiscriminator(nn.Module):
                                    nn.Linear(width, width), nn.LeakyReLU(0.2))
         self.fits, self.frame_fits = Matching(256), Matching(width)
         self.match = nn.Linear(256, 64)
+        self.register_buffer("pace", torch.ones(PATH))  # of real changes from frame to frame
         self.scale = nn.Parameter(torch.tensor(1.6))
 
     def forward(self, paths, ids, *_):
         _, _, sentence = self.text(ids)
-        change = F.pad(paths.diff(dim=1), (0, 0, 1, 0))                        # (N, T, D)
+        change = F.pad(paths.diff(dim=1), (0, 0, 1, 0)) / self.pace            # (N, T, D)
         x = self.enter(torch.cat([paths, change], 2))                          # (N, T, width)
         whole = self.sum_up(self.far(x + self.near(x)).flatten(1))             # (N, 256)
         frames = self.frame(paths).flatten(0, 1)                               # (N T, width)
@@ -423,10 +427,22 @@ class Films:
         return len(self.video)
 
     def save(self, path):
-        """Write all to an .npz file, whole or not at all."""
-        file = io.BytesIO()
-        np.savez_compressed(file, **{**vars(self), "captions": np.array(self.captions, str)})
-        write_whole(path, file.getvalue())
+        """Write all to a file, whole or not at all: .npz holds everything, .gif and .mp4 the
+        films one after the other."""
+        kind = Path(path).suffix
+        if kind == ".npz":
+            file = io.BytesIO()
+            np.savez_compressed(file, **{**vars(self), "captions": np.array(self.captions, str)})
+            content = file.getvalue()
+        elif kind in (".gif", ".mp4"):
+            from lessons import show  # needs what draws pictures, which nothing else here does
+            frames = np.concatenate(self.video)                                # (N T, H, W, 3)
+            content = show.gif(frames, self.fps) if kind == ".gif" else \
+                show.mp4(frames, self.audio.reshape(-1), self.fps, self.sample_rate)
+        else:
+            raise CourseError(f"Cannot write '{Path(path).name}': films go to a file whose name "
+                              f"ends in .npz, .gif or .mp4.")
+        write_whole(path, content)
 
 
 def film(model, texts, count=1, seed=0, chunk=64):
@@ -458,7 +474,7 @@ def load_model(place):
 
 
 # Shares of the time that train_theatre has; what is left goes into drawing films and captions.
-SHARES = {"autoencoder": 0.42, "paths": 0.42, "painter": 0.10}
+SHARES = {"autoencoder": 0.48, "paths": 0.34, "painter": 0.12}
 
 
 def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="auto",
@@ -521,7 +537,8 @@ def train_autoencoder(video, folder=None, *, seed=0, device="cpu", **length):
     weights = 0.5 + change / change.mean()
 
     def draw(n, rng):
-        rows = torch.multinomial(weights, n // TOGETHER, generator=rng).repeat_interleave(TOGETHER)
+        rows = torch.multinomial(weights, n // TOGETHER, replacement=True, generator=rng)
+        rows = rows.repeat_interleave(TOGETHER)
         return (video[rows, torch.randint(T, (n,), generator=rng)],)
     run = training.Supervised(autoencoder.to(memory_format=torch.channels_last),
                               model=f"{MODEL} autoencoder", seed=seed, device=device)
@@ -539,7 +556,9 @@ def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length)
     def draw(n, rng):
         rows = torch.randint(len(paths), (n,), generator=rng)
         return paths[rows], *wordings.draw(rows, rng)
-    run = training.Run(PathGenerator(), PathDiscriminator(), model=f"{MODEL} paths", seed=seed,
+    discriminator = PathDiscriminator()
+    discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
+    run = training.Run(PathGenerator(), discriminator, model=f"{MODEL} paths", seed=seed,
                        device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
                extra=MatchAndSmooth(), decay=0.998, **length)
