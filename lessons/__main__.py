@@ -125,10 +125,8 @@ def _score(options):
     if _kind(options.model) == "mnist":
         raise CourseError("Only models of films are scored here: give the folder of one that was "
                           "trained with --data theatre, or --model theatre.")
-    from lessons import measuring, video
-    model = video.load_model(options.model)
-    scores = measuring.score(lambda *wish: video.film(model, *wish).video,
-                             size=model.autoencoder.size)
+    from lessons import video
+    scores = video.score(video.load_model(options.model))
     if options.json:
         print(json.dumps({name: round(value, 4) for name, value in scores.items()}))
     else:
