@@ -1,11 +1,13 @@
-"""The front door: python -m lessons doctor | train | generate."""
+"""The front door: python -m lessons doctor | train | generate | score."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 
-from lessons.errors import CourseError
+from lessons.errors import CourseError, nearest
+
+MODELS = "folder of a trained model, or theatre: the one that comes with the course"
 
 
 def main(arguments=None):
@@ -15,25 +17,34 @@ def main(arguments=None):
     commands.add_parser("doctor", help="say what works here, what is missing, what to do")
 
     train = commands.add_parser("train", help="train a model")
-    train.add_argument("--data", required=True, help="mnist: the mended GAN of lesson 1")
+    train.add_argument("--data", required=True,
+                       help="theatre: films from captions; mnist: the mended GAN of lesson 1")
     train.add_argument("--out", required=True, type=Path, help="folder for the model")
     length = train.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=_minutes, help="how long to train (default 3)")
+    length.add_argument("--minutes", type=_minutes,
+                        help="how long to train (default 10, mnist 3)")
     length.add_argument("--steps", type=_whole, help="or: how many steps")
+    train.add_argument("--size", type=_whole, help="pixels of a film's side (default 48)")
     train.add_argument("--seed", type=_seed, default=0)
     train.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     train.add_argument("--resume", action="store_true", help="go on where the folder's run stopped")
 
     generate = commands.add_parser("generate", help="let a model make images or films")
     generate.add_argument("captions", nargs="*", metavar="CAPTION")
-    generate.add_argument("--model", required=True, type=Path, help="folder of a trained model")
+    generate.add_argument("--captions", type=Path, dest="file", metavar="FILE",
+                          help="a text file with one caption a line")
+    generate.add_argument("--model", required=True, type=Path, help=MODELS)
     generate.add_argument("--count", type=_whole, default=1)
     generate.add_argument("--seed", type=_seed, default=0)
-    generate.add_argument("--out", required=True, type=Path, help="FILE.npz")
+    generate.add_argument("--out", required=True, type=Path, help="FILE.npz, .gif or .mp4")
+
+    score = commands.add_parser("score", help="measure a model of films against real films")
+    score.add_argument("--model", required=True, type=Path, help=MODELS)
+    score.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
     try:
         options = parser.parse_args(arguments)
-        return {"doctor": _doctor, "train": _train, "generate": _generate}[options.command](options)
+        return COMMANDS[options.command](options)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 2
@@ -69,27 +80,75 @@ def _doctor(options):
 
 
 def _train(options):
-    if options.data != "mnist":
-        raise CourseError(f"This course trains on 'mnist' so far, not on '{options.data}': "
-                          f"use --data mnist.")
-    from lessons import mlp_gan
-    minutes = None if options.steps else options.minutes or 3
-    mlp_gan.train_mnist(options.out, steps=options.steps, minutes=minutes, seed=options.seed,
-                        device=options.device, resume=options.resume)
+    if options.data == "mnist":
+        from lessons.mlp_gan import train_mnist as train
+        if options.size:
+            raise CourseError("The digits of MNIST are 28 pixels wide: leave --size away.")
+        how, default = {}, 3
+    elif options.data == "theatre":
+        from lessons.video import train_theatre as train
+        how, default = {"size": options.size or 48}, 10
+    else:
+        raise CourseError(f"Cannot train on '{options.data}'. "
+                          f"{nearest(options.data, ('theatre', 'mnist'))}")
+    minutes = None if options.steps else options.minutes or default
+    train(options.out, steps=options.steps, minutes=minutes, seed=options.seed,
+          device=options.device, resume=options.resume, **how)
     print(f"The model is in {options.out}.")
     return 0
 
 
 def _generate(options):
-    if options.captions:
-        raise CourseError("A model of lesson 1 takes no caption: leave the captions away.")
-    if options.out.suffix != ".npz":
-        raise CourseError(f"Cannot write '{options.out.name}': the models so far write images to "
-                          f"a file whose name ends in .npz.")
-    from lessons import mlp_gan
-    mlp_gan.generate(options.model, options.count, options.seed, options.out)
-    print(json.dumps({"out": str(options.out), "clips": options.count}))
+    texts = options.captions + (_lines(options.file) if options.file else [])
+    if _kind(options.model) == "mnist":
+        if texts:
+            raise CourseError("A model of lesson 1 takes no caption: leave the captions away.")
+        if options.out.suffix != ".npz":
+            raise CourseError(f"Cannot write '{options.out.name}': a model of lesson 1 writes "
+                              f"images to a file whose name ends in .npz.")
+        from lessons import mlp_gan
+        mlp_gan.generate(options.model, options.count, options.seed, options.out)
+        clips = options.count
+    else:
+        from lessons import video
+        films = video.film(video.load_model(options.model), texts, options.count, options.seed)
+        films.save(options.out)
+        clips = len(films)
+    print(json.dumps({"out": str(options.out), "clips": clips}))
     return 0
+
+
+def _lines(path):
+    """The captions of a text file, one a line, empty lines left out."""
+    try:
+        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
+        raise CourseError(f"Cannot read captions from '{path}': give a text file in UTF-8 with "
+                          f"one caption a line.") from None
+
+
+def _kind(place):
+    """The name of the model in a folder, "theatre" for the shipped one."""
+    from lessons.checkpoints import load_checkpoint
+    from lessons.training import MODEL
+    return "theatre" if str(place) == "theatre" else load_checkpoint(place / MODEL)[1].get("model")
+
+
+def _score(options):
+    if _kind(options.model) == "mnist":
+        raise CourseError("Only models of films are scored here: give the folder of one that was "
+                          "trained with --data theatre, or --model theatre.")
+    from lessons import video
+    scores = video.score(video.load_model(options.model))
+    if options.json:
+        print(json.dumps({name: round(value, 4) for name, value in scores.items()}))
+    else:
+        for name, value in scores.items():
+            print(f"{name:18} {value:7.3f}")
+    return 0
+
+
+COMMANDS = {"doctor": _doctor, "train": _train, "generate": _generate, "score": _score}
 
 
 if __name__ == "__main__":

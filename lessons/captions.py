@@ -87,8 +87,8 @@ def tokens(text):
 
     Raises CourseError for an empty, overlong or unreadable caption and for an unknown word.
     """
-    language, phrases = _phrases(text)
-    return [word for phrase in phrases for word in
+    language, found = phrases(text)
+    return [word for phrase in found for word in
             (phrase.split() if language == "en" else [phrase])]
 
 
@@ -98,9 +98,9 @@ def parse(text):
     Raises CourseError, in one sentence, for a caption that is empty, longer than 200 characters,
     of unknown words, without an action, with more than two, or that contradicts itself.
     """
-    language, phrases = _phrases(text)
+    language, found = phrases(text)
     said = {"actor": [], "color": [], "action": [], "direction": [], "mood": [], "music": []}
-    for phrase in phrases:
+    for phrase in found:
         slot, value = LEXICON[language][phrase]
         if slot:
             said[slot].append(value)
@@ -125,8 +125,11 @@ def _one(text, what, values):
     return values[0] if values else None
 
 
-def _phrases(text):
-    """(language, list of the lexicon's phrases) by longest match from left to right."""
+def phrases(text):
+    """A caption cut into what LEXICON knows: (language, list of phrases), the longest match first.
+
+    Raises CourseError for a caption that cannot be read.
+    """
     if not isinstance(text, str) or not text.strip():
         raise CourseError("The caption is empty: write for example 'a red man walks to the left'.")
     if len(text) > LONGEST:
@@ -137,7 +140,7 @@ def _phrases(text):
     language = "zh" if re.search(r"[\u4e00-\u9fff]", text) else "en"
     units = re.findall(r"[^\W_]" if language == "zh" else r"[^\W_]+", text)
     glue, known, longest = ("", LEXICON["zh"], 6) if language == "zh" else (" ", LEXICON["en"], 3)
-    phrases, i = [], 0
+    found, i = [], 0
     while i < len(units):
         for n in range(longest, 0, -1):
             phrase = glue.join(units[i:i + n])
@@ -147,9 +150,9 @@ def _phrases(text):
             telling = [phrase for phrase, (slot, _) in known.items() if slot]
             raise CourseError(f"Unknown word '{units[i]}' in the caption. "
                               f"{nearest(units[i], telling)}")
-        phrases.append(phrase)
+        found.append(phrase)
         i += n
-    return language, phrases
+    return language, found
 
 
 def describe(scene, rng=None, language="en"):

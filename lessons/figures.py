@@ -226,6 +226,13 @@ def capsules(motion, t):
     return torch.stack([x, y], -1), radii * height, colors
 
 
+def stage(size):
+    """The empty stage: uint8 (H, W, 3)."""
+    y = (torch.arange(size) + 0.5)[:, None] / size
+    rows = (torch.where(y < GROUND, BACKDROP, FLOOR) * 255).round().to(torch.uint8)  # (H, 3)
+    return rows[:, None].repeat(1, size, 1)
+
+
 def draw(ends, radii, colors, size):
     """Paint capsules: ends (F, K, 2, 2), radii (F, K, 2), colours (F, K, 3) -> uint8 (F, H, W, 3).
 
@@ -257,9 +264,9 @@ def draw(ends, radii, colors, size):
         alpha[:, k] = hidden
     figure = colors.transpose(1, 2) @ alpha                                           # (F, 3, P)
 
-    stage = torch.where((torch.arange(size) + 0.5)[:, None] / size < GROUND, BACKDROP, FLOOR)
-    frames = (stage * 255).round().to(torch.uint8)[None, :, None].repeat(F, 1, size, 1)
+    rows = stage(size)[:, 0] / 255                                                    # (H, 3)
+    frames = stage(size)[None].repeat(F, 1, 1, 1)
     window = figure.view(F, 3, H, W).permute(0, 2, 3, 1) \
-        + through.view(F, H, W, 1) * stage[None, :, None]                             # (F, H, W, 3)
+        + through.view(F, H, W, 1) * rows[None, :, None]                             # (F, H, W, 3)
     columns = (left[:, None] + torch.arange(W))[:, None, :, None].expand(F, H, W, 3)
     return frames.scatter_(2, columns, (window * 255).round_().to(torch.uint8))

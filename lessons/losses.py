@@ -14,6 +14,8 @@ class NonSaturating:
     exact where p rounds to 0 or 1. Source: Goodfellow et al., 2014, arXiv 1406.2661, section 3.
     """
 
+    relativistic = False  # its generator's loss needs no real examples
+
     @staticmethod
     def discriminator(real_logits, fake_logits):
         return (F.softplus(-real_logits) + F.softplus(fake_logits)).mean()
@@ -21,6 +23,27 @@ class NonSaturating:
     @staticmethod
     def generator(real_logits, fake_logits):
         return F.softplus(-fake_logits).mean()
+
+
+class Relativistic:
+    """Each generated example is compared with a real one: which of the two seems more real?
+
+        discriminator:  E[softplus(l(fake) - l(real))]
+        generator:      E[softplus(l(real) - l(fake))]
+
+    Both of a pair belong to one caption, so the caption itself cannot tell them apart. To be used
+    with penalties at real and at generated data. Source: Huang et al., 2024, arXiv 2501.05441.
+    """
+
+    relativistic = True
+
+    @staticmethod
+    def discriminator(real_logits, fake_logits):
+        return F.softplus(fake_logits - real_logits).mean()
+
+    @staticmethod
+    def generator(real_logits, fake_logits):
+        return F.softplus(real_logits - fake_logits).mean()
 
 
 def bce_with_logits(logits, targets):

@@ -1,16 +1,28 @@
-"""Measuring a GAN: a judge that it never trains against, and numbers that the judge reads.
+"""Measuring a GAN: judges that it never trains against, and numbers that the judges read.
 
-Today the judge of digits, for lesson 1. `python -m lessons.measuring` trains it and prints how
-often it is right.
+`python -m lessons.measuring digits|clips` trains a judge, the one of lesson 1 or the one of films,
+ships it and prints how often it is right.
+
+Axes: N films, T frames of each, height H, width W.
 """
+
+import sys
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from tqdm.auto import tqdm
 
-from lessons import checkpoints
+from lessons import captions, checkpoints, figures
+from lessons.errors import CourseError, nearest
 from lessons.real_data import mnist
+from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS
+from lessons.theatre import Theatre
+
+# What the judge of films reads, each with its values. A film with one action ends as it began.
+ATTRIBUTES = {"actor": ACTORS, "color": COLORS, "first": ACTIONS, "last": ACTIONS,
+              "direction": DIRECTIONS}
 
 
 class DigitJudge(nn.Module):
@@ -127,17 +139,329 @@ def place(video):
     return (columns * x).sum(axis=2) / columns.sum(axis=2)  # (N, T)
 
 
-def main():
-    """Train the judge of digits, write it to data/ and print how often it is right."""
+class ClipJudge(nn.Module):
+    """Reads who does what in a film: trained on real films alone, never shown to a generator.
+
+    forward: films (N, 16, 3, 48, 48) in [-1, 1] -> 21 numbers a film: a logit for each value of
+    each of ATTRIBUTES, then cosine and sine of the gait phase at the first frame. They are a
+    linear function of the 32 `features`, in which the Fréchet distance between films is measured.
+    First each frame is looked at, then all frames in order. Without batch norm the same network
+    learns the actions late or never.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.look = nn.Sequential(
+            nn.PixelUnshuffle(3),                                      # (NT, 27, 16, 16)
+            nn.Conv2d(27, 48, 3, stride=2, padding=1), nn.BatchNorm2d(48), nn.ReLU(),
+            nn.Conv2d(48, 96, 3, stride=2, padding=1), nn.BatchNorm2d(96), nn.ReLU(),
+            nn.Flatten(), nn.Linear(96 * 4 * 4, 96),                   # (NT, 96)
+        )
+        self.watch = nn.Sequential(
+            nn.Conv1d(96, 128, 3, padding=1), nn.BatchNorm1d(128), nn.ReLU(),
+            nn.Conv1d(128, 128, 3, stride=2, padding=1), nn.BatchNorm1d(128), nn.ReLU(),
+            nn.Conv1d(128, 128, 3, stride=2, padding=1), nn.BatchNorm1d(128), nn.ReLU(),
+            nn.Flatten(), nn.Linear(128 * 4, 32), nn.BatchNorm1d(32, affine=False),
+        )
+        self.answer = nn.Linear(32, sum(map(len, ATTRIBUTES.values())) + 2)
+
+    def features(self, films):
+        N, T = films.shape[:2]
+        frames = self.look(films.flatten(0, 1))                        # (NT, 96)
+        return self.watch(frames.view(N, T, 96).transpose(1, 2))       # (N, 32)
+
+    def forward(self, films):
+        return self.answer(self.features(films))                       # (N, 21)
+
+
+def clip_judge():
+    """The shipped judge of films, ready to read (`ClipJudge` in evaluation mode)."""
+    judge = ClipJudge()
+    judge.load_state_dict(checkpoints.shipped("clip_judge.safetensors"))
+    return judge.eval()
+
+
+def as_films(video):
+    """Films as networks see them: uint8 (N, T, H, W, 3) -> float (N, T, 3, H, W), -1 to 1."""
+    return torch.as_tensor(video).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+
+
+def truth(scenes):
+    """What a perfect judge would read: dict attribute -> indices (N,) into its values."""
+    said = {"actor": [s.actor for s in scenes], "color": [s.color for s in scenes],
+            "first": [s.actions[0] for s in scenes], "last": [s.actions[-1] for s in scenes],
+            "direction": [s.direction for s in scenes]}
+    return {name: torch.tensor([ATTRIBUTES[name].index(value) for value in values])
+            for name, values in said.items()}
+
+
+def real_films(n, seed):
+    """n real films (`Clips`) of all scenes in their natural shares, held-out ones among them, and
+    the gait phase of each at its first frame: cosine and sine (n, 2), zero for who stands."""
+    theatre, held = Theatre(), -(-n // 10)
+    scenes = theatre.scenes(n - held, seed) + theatre.scenes(held, seed, "heldout")
+    clips = theatre.film(scenes, seed)
+    angle = 2 * np.pi * theatre.motion(scenes, seed).phase(torch.zeros(1))      # (n, 1)
+    moves = torch.tensor([scene.actions[0] != "stand" for scene in scenes])[:, None]
+    return clips, torch.cat([angle.cos(), angle.sin()], 1) * moves
+
+
+def train_clip_judge(films=12_000, steps=1800, batch=32, seed=0):
+    """A judge trained on real films, with a little noise and light so that it reads shapes.
+
+    films: how many are drawn for it; every one of them is real. About 5 minutes on one core.
+    """
+    torch.manual_seed(seed)
+    clips, phases = real_films(films, seed)
+    labels = truth(clips.scenes)
+    judge = ClipJudge()
+    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    for _ in tqdm(range(steps), desc="training the judge", unit="step"):
+        rows = torch.randint(films, (batch,))
+        shown = as_films(clips.video[rows.numpy()])
+        light = 1 + 0.1 * (2 * torch.rand(batch, 1, 1, 1, 1) - 1)
+        shown = (shown + 1) * light - 1 + 0.05 * torch.rand(batch, 1, 1, 1, 1) \
+            * torch.randn_like(shown)
+        *logits, phase = _answers(judge(shown))
+        loss = sum(F.cross_entropy(part, labels[name][rows])
+                   for name, part in zip(ATTRIBUTES, logits, strict=True))
+        stands = phases[rows].norm(dim=1) == 0
+        loss = loss + (phase - phases[rows])[~stands].square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return judge.eval()
+
+
+def _answers(numbers):
+    """The judge's 21 numbers in parts: logits of each attribute, then the phase (N, 2)."""
+    return numbers.split([*map(len, ATTRIBUTES.values()), 2], dim=1)
+
+
+@torch.no_grad()
+def read_clips(judge, video, chunk=64):
+    """What a judge reads in films, uint8 (N, 16, H, W, 3), each as a float tensor.
+
+    A dict: each of ATTRIBUTES -> probabilities (N, values), "phase" -> angle (N,) in radians of
+    the gait at the first frame, "features" -> (N, 32). Films of another size than 48 x 48 are
+    scaled to it first.
+    """
+    if video.ndim != 5 or video.shape[1] != 16 or video.shape[4] != 3:
+        raise CourseError(f"The judge reads films of 16 frames, uint8 (N, 16, H, W, 3), "
+                          f"not {tuple(video.shape)}.")
+    features = []
+    for i in range(0, len(video), chunk):
+        films = as_films(video[i:i + chunk])
+        if films.shape[-2:] != (48, 48):
+            films = F.interpolate(films.flatten(0, 1), (48, 48), mode="bilinear",
+                                  antialias=True).unflatten(0, films.shape[:2])
+        features.append(judge.features(films))
+    features = torch.cat(features)                                              # (N, 32)
+    *logits, phase = _answers(judge.answer(features))
+    return {name: part.softmax(1) for name, part in zip(ATTRIBUTES, logits, strict=True)} | \
+        {"phase": torch.atan2(phase[:, 1], phase[:, 0]), "features": features}
+
+
+def obeyed(reading, texts):
+    """Which of what a caption says the judge reads in its film.
+
+    reading: of `read_clips`; texts: N captions. A dict: each of ATTRIBUTES -> (N,), 1 where it is
+    read as said, 0 where not, nan where the caption leaves it open; "all" -> 1 where everything
+    said is read.
+    """
+    said = [captions.parse(text) for text in texts]
+    if len(said) != len(reading["features"]):
+        raise CourseError(f"There are {len(said)} captions for {len(reading['features'])} films: "
+                          f"give one for each.")
+    wanted = {"actor": [r.actor for r in said], "color": [r.color for r in said],
+              "first": [r.actions[0] for r in said], "last": [r.actions[-1] for r in said],
+              "direction": [r.direction for r in said]}
+    found = {}
+    for name, values in ATTRIBUTES.items():
+        read = [values[i] for i in reading[name].argmax(1)]
+        found[name] = torch.tensor([float("nan") if want is None else float(want == got)
+                                    for want, got in zip(wanted[name], read, strict=True)])
+    every = torch.stack(list(found.values())).nan_to_num(1).amin(0)             # (N,)
+    return found | {"all": every}
+
+
+def text_match(reading, texts):
+    """Shares of films that obey their captions: each of ATTRIBUTES and "all" -> float, 0 to 1.
+
+    What captions leave open does not count; an attribute of which no caption speaks is nan.
+    """
+    return {name: float(values.nanmean()) for name, values in obeyed(reading, texts).items()}
+
+
+def coverage(features, others, k=5):
+    """The share of real films that have a generated one in their neighbourhood, 0 to 1.
+
+    features: generated, (N, d); others: real, (M, d). A neighbourhood reaches to the k-th nearest
+    of the other real films. Source: Naeem et al., 2020, arXiv 2002.09797, equation 6.
+    """
+    reach = torch.cdist(others, others).kthvalue(k + 1, dim=1).values           # (M,)
+    return float((torch.cdist(others, features).amin(1) <= reach).float().mean())
+
+
+def spread_of_place(video):
+    """How much the start differs between films of one caption: the standard deviation of the
+    figure's place in the first frame, in frame widths. video: uint8 (N, T, H, W, 3)."""
+    return float(place(video[:, :1]).std())
+
+
+def spread_of_phase(angles):
+    """How evenly gait phases (N,), in radians, lie around the circle: 0 all equal, 1 all around.
+
+        1 - |mean of exp(i angle)|
+
+    Chance alone takes about 0.9 / sqrt(N) away from 1: compare with as many real films.
+    """
+    return float(1 - torch.polar(torch.ones_like(angles), angles).mean().abs())
+
+
+def flicker(video):
+    """Mean second difference in time, 0 to 2: what changes and does not go on changing.
+
+        mean of |x[t + 1] - 2 x[t] + x[t - 1]| / 255
+
+    A frozen film has none: compare with real films of the same captions, and beside `frame_change`.
+    Of both ratios 1 is best; above it a film trembles, below it it is frozen or smeared.
+    """
+    values = video.astype("float32") / 255
+    return float(abs(values[:, 2:] - 2 * values[:, 1:-1] + values[:, :-2]).mean())
+
+
+def gradients(video):
+    """Length of the brightness gradient at each pixel: uint8 (..., H, W, 3) -> (..., H, W)."""
+    light = video.astype("float32").mean(-1) / 255
+    across, down = np.zeros_like(light), np.zeros_like(light)
+    across[..., :-1] = light[..., 1:] - light[..., :-1]
+    down[..., :-1, :] = light[..., 1:, :] - light[..., :-1, :]
+    return np.hypot(across, down)
+
+
+def sharpness(video):
+    """Mean gradient of films; divide by that of real films: below 1 is blurred."""
+    return float(gradients(video).mean())
+
+
+def leg_sharpness(video):
+    """Edges in the legs: the mean gradient over the pixels of the lower 45 % of each figure.
+
+    video: uint8 (N, T, H, W, 3) of running films; divide by the number of real running films.
+    The judge cannot see legs smear, and over a whole frame it hardly counts. A figure is where
+    some colour is more than 24 of 255 away from the empty stage.
+    """
+    empty = figures.stage(video.shape[2]).numpy().astype(int)
+    figure = abs(video - empty).max(-1) > 24                                     # (N, T, H, W)
+    rows = figure.any(3)                                                         # (N, T, H)
+    y = np.arange(video.shape[2])
+    top = np.where(rows, y, len(y)).min(2)                                       # (N, T)
+    bottom = np.where(rows, y, 0).max(2)
+    low = y >= (bottom - 0.45 * (bottom - top))[..., None]                       # (N, T, H)
+    return float(gradients(video)[figure & low[..., None]].mean())
+
+
+def score(make, n=1024, seed=20_000, size=48):
+    """The numbers of the scoreboard for a model, in a dict of floats.
+
+    make(texts, count, seed) -> uint8 (N, 16, size, size, 3), `count` films of each caption in a
+    row. n: captions of each split, all in the plain form, in both languages.
+
+    "train", "heldout": the share of English captions that the judge finds obeyed in everything;
+    with " zh" their Chinese twins, with " one" and " two" those of one or two actions. Apart from
+    "frechet", "floor" (the same distance between real films) and "coverage", all others are
+    ratios to real films of the same scenes: 1 is best.
+    """
+    judge, theatre, scores = clip_judge(), Theatre(size), {}
+    for split in ("train", "heldout"):
+        scenes = theatre.scenes(n, seed, split)
+        for language, mark in (("en", ""), ("zh", " zh")):
+            texts = [captions.describe(scene, language=language) for scene in scenes]
+            video = make(texts, 1, seed)
+            reading = read_clips(judge, video)
+            found = obeyed(reading, texts)
+            scores[split + mark] = float(found["all"].mean())
+            if not mark:
+                two = torch.tensor([len(scene.actions) == 2 for scene in scenes])
+                scores[split + " one"] = float(found["all"][~two].mean())
+                scores[split + " two"] = float(found["all"][two].mean())
+                scores |= {f"{split} {name}": float(found[name].mean()) for name in ATTRIBUTES}
+            if split + mark == "train":
+                real = theatre.film(scenes, seed + 1).video
+                many = read_clips(judge, theatre.sample(2 * n, seed + 2).video)["features"]
+                twin = read_clips(judge, real)["features"]
+                scores["frechet"] = frechet_distance(reading["features"], many)
+                scores["floor"] = frechet_distance(twin, many)
+                scores["coverage"] = coverage(reading["features"], many)
+                scores["dynamics"] = float(frame_change(video).mean() / frame_change(real).mean())
+                scores["flicker"] = flicker(video) / flicker(real)
+                scores["sharpness"] = sharpness(video) / sharpness(real)
+    return scores | _variety(judge, make, theatre, seed) | _legs(make, theatre, seed)
+
+
+def _variety(judge, make, theatre, seed, films=32):
+    """Spread of place and phase among films of one caption, relative to that of real ones."""
+    scenes = [scene for scene in theatre.scenes(200, seed)
+              if len(scene.actions) == 1 and scene.actions[0] != "stand"][:16]
+    made = make([captions.describe(scene) for scene in scenes], films, seed)
+    real = theatre.film([scene for scene in scenes for _ in range(films)], seed).video
+    spreads = []
+    for video in (made, real):
+        groups = range(0, len(video), films)
+        phases = read_clips(judge, video)["phase"]
+        spreads.append((np.mean([spread_of_place(video[i:i + films]) for i in groups]),
+                        np.mean([spread_of_phase(phases[i:i + films]) for i in groups])))
+    (place_made, phase_made), (place_real, phase_real) = spreads
+    return {"variety of place": float(place_made / place_real),
+            "variety of phase": float(phase_made / phase_real)}
+
+
+def _legs(make, theatre, seed, films=64):
+    """Sharpness of running legs, relative to real ones."""
+    scenes = [scene for scene in theatre.scenes(20 * films, seed)
+              if scene.actions == ("run",)][:films]
+    made = make([captions.describe(scene) for scene in scenes], 1, seed)
+    return {"legs": leg_sharpness(made) / leg_sharpness(theatre.film(scenes, seed).video)}
+
+
+def main(arguments=None):
+    """Train one of the judges, write it to data/ and print how often it is right."""
+    names = arguments or sys.argv[1:]
+    if len(names) != 1 or names[0] not in _JUDGES:
+        raise SystemExit("Say which judge to train: python -m lessons.measuring digits|clips"
+                         + "".join(f". {nearest(name, _JUDGES)}" for name in names[:1]))
+    judge, scores = _JUDGES[names[0]]()
+    tensors = {name: value.half() if value.is_floating_point() else value
+               for name, value in judge.state_dict().items()}
+    file = {"digits": "digit_judge", "clips": "clip_judge"}[names[0]] + ".safetensors"
+    checkpoints.ship(file, tensors, f"python -m lessons.measuring {names[0]}", scores)
+    print(f"{file}: {scores}")
+
+
+def _digits():
     judge = train_digit_judge()
     images, labels = mnist("test")
     logits, _ = judged(judge, images[:, None].float() / 127.5 - 1)
     right = float((logits.argmax(dim=1) == labels).float().mean())
-    scores = {"right": round(right, 4), "sure": round(sure_share(logits), 4)}
-    tensors = {name: value.half() if value.is_floating_point() else value
-               for name, value in judge.state_dict().items()}
-    checkpoints.ship("digit_judge.safetensors", tensors, "python -m lessons.measuring", scores)
-    print(f"The judge reads {right:.2%} of 10,000 real test digits right.")
+    return judge, {"right": round(right, 4), "sure": round(sure_share(logits), 4)}
+
+
+def _clips():
+    judge, scores = train_clip_judge(), {}
+    for split in ("train", "heldout"):
+        clips = Theatre().sample(1024, 10_001, split)
+        reading, real = read_clips(judge, clips.video), truth(clips.scenes)
+        right = torch.stack([reading[name].argmax(1) == real[name] for name in ATTRIBUTES])
+        scores |= {f"{split} {name}": round(float(part.float().mean()), 4)
+                   for name, part in zip(ATTRIBUTES, right, strict=True)}
+        scores[f"{split} all"] = round(float(right.all(0).float().mean()), 4)
+    return judge, scores
+
+
+_JUDGES = {"digits": _digits, "clips": _clips}
 
 
 if __name__ == "__main__":

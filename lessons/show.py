@@ -124,10 +124,19 @@ def mp4(video, audio, fps, sample_rate, zoom=5):
 
 def animated_png(video, fps, zoom=3):
     """A silent film as bytes of an animated PNG, which plain pages show as a picture."""
+    return _animated(video, fps, zoom, "PNG")
+
+
+def gif(video, fps, zoom=4):
+    """A silent film, uint8 (T, H, W, 3), as bytes of a GIF."""
+    return _animated(video, fps, zoom, "GIF")
+
+
+def _animated(video, fps, zoom, kind):
     frames = [Image.fromarray(f.repeat(zoom, 0).repeat(zoom, 1)).quantize(64, dither=0)
               for f in video]
     file = io.BytesIO()
-    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], loop=0,
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], loop=0,
                    duration=round(1000 / fps))
     return file.getvalue()
 

@@ -114,6 +114,11 @@ class Theatre:
         split: "train", or "heldout" for the combinations that "train" never yields. language: of
         the captions, "en" or "zh". The same seed gives the same clips.
         """
+        return self.film(self.scenes(n, seed, split), seed, language)
+
+    @staticmethod
+    def scenes(n, seed=0, split="train"):
+        """The n random scenes that `sample` films with this seed and split."""
         if split not in ("train", "heldout"):
             raise CourseError(f"Unknown split '{split}'. {nearest(split, ('train', 'heldout'))}")
         if not isinstance(n, (int, np.integer)) or n < 1:
@@ -123,7 +128,7 @@ class Theatre:
             scene = _random_scene(rng)
             if is_heldout(scene) == (split == "heldout"):
                 scenes.append(scene)
-        return self.film(scenes, seed, language)
+        return scenes
 
     def film(self, scenes, seed=0, language="en"):
         """One clip of each scene (a list of Scene). The seed sets place, size, phase, tempo, and
@@ -135,9 +140,7 @@ class Theatre:
         if language not in captions.LANGUAGES:
             raise CourseError(f"Unknown language '{language}'. "
                               f"{nearest(language, captions.LANGUAGES)}")
-        rng = np.random.default_rng([seed, 2])
-        chance = torch.from_numpy(rng.random((len(scenes), 8)).astype(np.float32))
-        motion = figures.Motion(scenes, chance[:, :6], self.duration)
+        motion, chance = self.motion(scenes, seed), self._chance(len(scenes), seed)
         clip, seconds, weights = motion.landings(self.duration)
         samples = round(self.duration * self.sample_rate)
         audio = sound.soundtrack(
@@ -152,6 +155,16 @@ class Theatre:
             footfalls=[seconds[clip == i].double().numpy() for i in range(len(scenes))],
             changes=torch.where(motion.change.isinf(), torch.nan, motion.change).numpy(),
             fps=self.fps, sample_rate=self.sample_rate)
+
+    def motion(self, scenes, seed=0):
+        """How the actors of `film(scenes, seed)` move (`figures.Motion`): their phase, for one."""
+        return figures.Motion(scenes, self._chance(len(scenes), seed)[:, :6], self.duration)
+
+    @staticmethod
+    def _chance(n, seed):
+        """What a seed decides for n clips: float32 (n, 8) in [0, 1), see Motion and music."""
+        rng = np.random.default_rng([seed, 2])
+        return torch.from_numpy(rng.random((n, 8)).astype(np.float32))
 
     def _draw(self, motion):
         """All frames of all clips: uint8 (N, T, H, W, 3)."""

@@ -61,40 +61,34 @@ def average_weights(average, model, decay):
         mean.copy_(value)
 
 
-class Run:
-    """Two networks in training, and all that must be kept to go on: optimizers, average, history.
+class _Kept:
+    """What a training must keep to go on: networks, optimizers, random state, log, time.
 
-    history: dict of lists, one number a step: "discriminator" and "generator" (losses),
-    "right" (share of a batch, real and fake, that the discriminator tells right).
+    Below, `parts` names the attributes that are networks, `result` the one that is the model, and
+    `columns` what each row of the log holds.
     """
 
-    def __init__(self, generator, discriminator, *, model, seed=0, lr=1e-3, device="cpu"):
+    def _start(self, model, seed, lr, device):
         self.model, self.seed, self.lr, self.device = model, seed, lr, torch.device(device)
-        self.generator = generator.to(self.device)
-        self.discriminator = discriminator.to(self.device)
-        self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.rng = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # dropout
-        fused = self.device.type in ("cpu", "cuda")  # one pass over the weights instead of ten
-        self.optimizers = {
-            part: torch.optim.Adam(getattr(self, part).parameters(), lr, (0.0, 0.99), fused=fused)
-            for part in ("generator", "discriminator")}
+        self.optimizers = {}
         self.step, self.seconds, self.log = 0, 0.0, []
 
     @property
     def history(self):
         rows = torch.stack(self.log).tolist() if self.log else []
-        columns = zip(*rows, strict=True) if rows else ([], [], [])
-        return dict(zip(("discriminator", "generator", "right"), map(list, columns), strict=True))
+        columns = zip(*rows, strict=True) if rows else ([] for _ in self.columns)
+        return dict(zip(self.columns, map(list, columns), strict=True))
 
     def save(self, folder):
-        """Write the checkpoint and the averaged generator to folder, each whole or not at all."""
+        """Write the checkpoint and the model to folder, each whole or not at all."""
         tensors = {"rng": self.rng.get_state(), "torch_rng": torch.get_rng_state()}
         if self.device.type == "cuda":
             tensors["cuda_rng"] = torch.cuda.get_rng_state(self.device)
         if self.log:
             tensors["log"] = torch.stack(self.log)
-        for part in ("generator", "discriminator", "average"):
+        for part in self.parts:
             tensors |= {f"{part}.{name}": value
                         for name, value in getattr(self, part).state_dict().items()}
         for part, optimizer in self.optimizers.items():
@@ -102,13 +96,13 @@ class Run:
                 tensors |= {f"adam.{part}.{index}.{name}": value for name, value in state.items()}
         facts = {"model": self.model, "step": self.step, "seconds": self.seconds, "seed": self.seed}
         save_checkpoint(Path(folder) / CHECKPOINT, tensors, facts)
-        save_checkpoint(Path(folder) / MODEL, self.average.state_dict(), facts)
+        save_checkpoint(Path(folder) / MODEL, getattr(self, self.result).state_dict(), facts)
 
     def load(self, folder):
-        """Go on where the run in folder stopped. Raises CourseError where it does not fit."""
+        """Go on where the training in folder stopped. Raises CourseError where it does not fit."""
         path = Path(folder) / CHECKPOINT
         tensors, facts = load_checkpoint(path, self.model)
-        for part in ("generator", "discriminator", "average"):
+        for part in self.parts:
             load_weights(getattr(self, part), _under(part, tensors), path)
         for part, optimizer in self.optimizers.items():
             states = {}
@@ -125,41 +119,95 @@ class Run:
         self.step, self.seconds = facts["step"], facts["seconds"]
 
 
+class Run(_Kept):
+    """Two networks in training, and all that must be kept to go on: optimizers, average, history.
+
+    history: dict of lists, one number a step: "discriminator" and "generator" (losses),
+    "right" (share of a batch, real and fake, that the discriminator tells right).
+    """
+
+    parts, result = ("generator", "discriminator", "average"), "average"
+    columns = ("discriminator", "generator", "right")
+
+    def __init__(self, generator, discriminator, *, model, seed=0, lr=1e-3, device="cpu"):
+        self._start(model, seed, lr, device)
+        self.generator = generator.to(self.device)
+        self.discriminator = discriminator.to(self.device)
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.optimizers = {part: _adam(torch.optim.Adam, getattr(self, part), lr, (0.0, 0.99))
+                           for part in ("generator", "discriminator")}
+
+
+class Supervised(_Kept):
+    """One network in training against right answers. history: dict with a list, "loss"."""
+
+    parts, result, columns = ("network",), "network", ("loss",)
+
+    def __init__(self, network, *, model, seed=0, lr=3e-3, device="cpu"):
+        self._start(model, seed, lr, device)
+        self.network = network.to(self.device)
+        self.optimizers = {"network": _adam(torch.optim.AdamW, self.network, lr, (0.9, 0.99))}
+
+
+def _adam(kind, network, lr, betas):
+    """An optimizer that goes over the weights once instead of ten times, where it can."""
+    fused = next(network.parameters()).device.type in ("cpu", "cuda")
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    return kind(weights, lr, betas, fused=fused)
+
+
 def _under(prefix, tensors):
     """The tensors whose names begin with "prefix.", without it."""
     return {name[len(prefix) + 1:]: value for name, value in tensors.items()
             if name.startswith(prefix + ".")}
 
 
-def update_discriminator(run, loss, real, fake, conditions, r1):
-    """One step of the discriminator. real, fake: (N, ...); r1: weight of the penalty, 0 for none.
+def update_discriminator(run, loss, real, fake, conditions, r1, r2=0.0, extra=None):
+    """One step of the discriminator. real, fake: (N, ...); r1, r2: weights of the penalties at
+    real and at generated data, 0 for none; extra: see `fit`.
 
     Returns its loss and the share of the batch that it tells right.
     """
     with mixed_precision(run.device):
         both = torch.cat([real, fake.detach()])  # one pass for both: (2N, ...)
         twice = [torch.cat([condition, condition]) for condition in conditions]
-        real_logits, fake_logits = run.discriminator(both, *twice).float().chunk(2)
-    value = loss.discriminator(real_logits, fake_logits)
-    total = value
-    if r1:
-        total = value + r1 * r1_penalty(lambda x: run.discriminator(x, *conditions), real)
+        logits, more = _parts(run.discriminator(both, *twice))
+    real_logits, fake_logits = logits.chunk(2)
+    value = total = loss.discriminator(real_logits, fake_logits)
+    if extra:
+        total = total + extra.discriminator([part[:len(real)] for part in more], conditions)
+    for weight, data in ((r1, real), (r2, fake)):
+        if weight:
+            total = total + weight * r1_penalty(
+                lambda x: _parts(run.discriminator(x, *conditions))[0], data)
     _descend(run.optimizers["discriminator"], total)
     right = ((real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()) / 2
     return value.detach(), right
 
 
-def update_generator(run, loss, real, fake, conditions):
+def update_generator(run, loss, real, fake, conditions, extra=None):
     """One step of the generator through a discriminator that stays as it is; returns its loss."""
     run.discriminator.requires_grad_(False)  # saves computing gradients that nobody uses
     try:
         with mixed_precision(run.device):
-            fake_logits = run.discriminator(fake, *conditions).float()
-        value = loss.generator(None, fake_logits)
-        _descend(run.optimizers["generator"], value)
+            logits, more = _parts(run.discriminator(fake, *conditions))
+            real_logits = None
+            if loss.relativistic:
+                with torch.no_grad():
+                    real_logits, _ = _parts(run.discriminator(real, *conditions))
+        value = total = loss.generator(real_logits, logits)
+        if extra:
+            total = total + extra.generator(real, fake, more, conditions)
+        _descend(run.optimizers["generator"], total)
     finally:  # also when the kernel is interrupted just here
         run.discriminator.requires_grad_(True)
     return value.detach()
+
+
+def _parts(answer):
+    """A discriminator's answer, logits or (logits, more, ...), as logits and a list of the rest."""
+    logits, *more = answer if isinstance(answer, tuple) else (answer,)
+    return logits.float(), [part.float() for part in more]
 
 
 def _descend(optimizer, loss):
@@ -169,19 +217,67 @@ def _descend(optimizer, loss):
 
 
 def fit(run, draw, *, loss=NonSaturating, latent=100, batch=64, steps=None, minutes=None,
-        r1=0.5, r1_every=8, decay=0.999, folder=None, preview=None, every_seconds=10):
+        r1=0.5, r1_every=8, r2=0.0, extra=None, decay=0.999, folder=None, preview=None,
+        every_seconds=10):
     """Train run until it has made `steps` steps or trained for `minutes` minutes, and return it.
 
     draw(n, rng) -> (real, *conditions): n real examples (n, ...) with what they are conditioned
     on; the networks are called generator(z, *conditions) and discriminator(x, *conditions).
-    batch, latent: size of a batch and of z. r1: weight of the R1 penalty, applied every `r1_every`
-    steps, times as strong (0 for none). decay: of the averaged weights. The learning rate is
-    constant for half of the training, then falls in a line to 2 %. folder: where checkpoints go,
-    every 30 seconds and at the end. preview(run): called every `every_seconds` seconds.
+    batch, latent: size of a batch and of z. r1, r2: weights of the penalties at real and at
+    generated data, applied every `r1_every` steps, times as strong (0 for none). decay: of the
+    averaged weights. The learning rate is constant for half of the training, then falls in a line
+    to 2 %. folder: where checkpoints go, every 30 seconds and at the end. preview(run): called
+    every `every_seconds` seconds.
+
+    extra: what a lesson adds to both losses, an object with two functions that give a number each:
+    extra.discriminator(more, conditions) and extra.generator(real, fake, more, conditions). A
+    discriminator may return (logits, more, ...) instead of logits; `more` is that rest, for the
+    real examples in the first function and for the generated ones in the second.
 
     Interrupting the kernel keeps what was trained. Raises CourseError, naming the step, when a
     loss is no longer finite.
     """
+    def one_step(done):
+        _set_rate(run, done)
+        real, *conditions = (part.to(run.device) for part in draw(batch, run.rng))
+        z = torch.randn(batch, latent, generator=run.rng).to(run.device)
+        with mixed_precision(run.device):
+            fake = run.generator(z, *conditions).float()
+        now = r1_every if run.step % r1_every == 0 else 0
+        d_loss, right = update_discriminator(run, loss, real, fake, conditions, r1 * now,
+                                             r2 * now, extra)
+        g_loss = update_generator(run, loss, real, fake, conditions, extra)
+        # early on the average must forget the untrained start
+        average_weights(run.average, run.generator, min(decay, (1 + run.step) / (10 + run.step)))
+        return torch.stack([d_loss, g_loss, right])
+    return _train(run, one_step, steps, minutes, folder, preview, every_seconds)
+
+
+def fit_supervised(run, draw, loss, *, batch=96, steps=None, minutes=None, folder=None,
+                   preview=None, every_seconds=10):
+    """Train a `Supervised` run as `fit` trains a pair: loss(network, *examples) -> a number.
+
+    draw(n, rng) -> examples, a tuple of tensors of a batch. The learning rate warms up over the
+    first 30 steps.
+    """
+    def one_step(done):
+        _set_rate(run, done, warm_up=30)
+        examples = [part.to(run.device) for part in draw(batch, run.rng)]
+        with mixed_precision(run.device):
+            value = loss(run.network, *examples)
+        _descend(run.optimizers["network"], value)
+        return value.detach()[None]
+    return _train(run, one_step, steps, minutes, folder, preview, every_seconds)
+
+
+def _set_rate(run, done, warm_up=1):
+    for optimizer in run.optimizers.values():
+        optimizer.param_groups[0]["lr"] = run.lr * min(1.0, (1 + run.step) / warm_up,
+                                                       1 - 0.98 * (2 * done - 1))
+
+
+def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
+    """The loop: one_step(done) -> a row of the log, done being the share that is behind us."""
     if (steps is None) == (minutes is None) or not (minutes if steps is None else steps) > 0:
         raise CourseError("Say how long to train: either steps=... or minutes=..., not both, "
                           "and more than 0.")
@@ -193,7 +289,8 @@ def fit(run, draw, *, loss=NonSaturating, latent=100, batch=64, steps=None, minu
     try:
         while (done := run.step / steps if steps else run.seconds / (60 * minutes)) < 1:
             start = time.perf_counter()
-            _one_step(run, draw, loss, latent, batch, r1, r1_every, decay, done)
+            run.log.append(one_step(done))
+            run.step += 1
             now = time.perf_counter()
             run.seconds += now - start
             bar.update((run.step if steps else round(run.seconds)) - bar.n)
@@ -238,28 +335,11 @@ def load_or_train(load, train, live):
     return run.average.eval() if live and not tested else load()
 
 
-def _one_step(run, draw, loss, latent, batch, r1, r1_every, decay, done):
-    for optimizer in run.optimizers.values():
-        optimizer.param_groups[0]["lr"] = run.lr * min(1.0, 1 - 0.98 * (2 * done - 1))
-    real, *conditions = (part.to(run.device) for part in draw(batch, run.rng))
-    z = torch.randn(batch, latent, generator=run.rng).to(run.device)
-    with mixed_precision(run.device):
-        fake = run.generator(z, *conditions).float()
-    penalty = r1 * r1_every if r1 and run.step % r1_every == 0 else 0
-    d_loss, right = update_discriminator(run, loss, real, fake, conditions, penalty)
-    g_loss = update_generator(run, loss, real, fake, conditions)
-    # early on the average must forget the untrained start
-    average_weights(run.average, run.generator, min(decay, (1 + run.step) / (10 + run.step)))
-    run.log.append(torch.stack([d_loss, g_loss, right]))
-    run.step += 1
-
-
 def _must_be_finite(run):
     """Raise when a loss of the last 50 steps, or a weight, is infinite or not a number."""
-    recent = torch.stack(run.log[-50:]) if run.log else torch.zeros(1, 3)
+    recent = torch.stack(run.log[-50:]) if run.log else torch.zeros(1, 1)
     bad = (~recent.isfinite()).any(dim=1).nonzero()
-    sums = [weight.sum() for part in (run.generator, run.discriminator, run.average)
-            for weight in part.parameters()]
+    sums = [weight.sum() for part in run.parts for weight in getattr(run, part).parameters()]
     if len(bad) or not torch.stack(sums).isfinite().all():
         what, step = "weights are", run.step - 1  # unless a loss was the first to go
         if len(bad):

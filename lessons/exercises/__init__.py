@@ -7,6 +7,7 @@ what the lesson goes on with; until then it goes on with ours, so that nobody is
 import copy
 import importlib
 import linecache
+import pkgutil
 import traceback
 from dataclasses import dataclass, field
 
@@ -41,8 +42,8 @@ class Exercise:
 
 def exercise(number):
     """The exercise of a number, its lesson's checks loaded. Raises CourseError if unknown."""
-    for lesson in ("lesson_00", "lesson_01"):
-        importlib.import_module(f"lessons.exercises.{lesson}")
+    for lesson in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"lessons.exercises.{lesson.name}")
     if number not in EXERCISES:
         raise CourseError(f"There is no exercise '{number}'. {nearest(number, EXERCISES)}")
     return EXERCISES[number]

@@ -1,0 +1,628 @@
+"""Lesson 4: from a caption to a film, by an adversarial game over paths.
+
+A frame becomes a short vector: who is there (content), where (place), in which posture (motion). A
+film is a path of such vectors, one a frame, and two networks hardly larger than those of lesson 1
+play for paths. A decoder then paints each frame.
+
+`python -m lessons.video FOLDER` scores the model in a folder and ships it as the course's own.
+
+Axes: N films, T frames of each, F frames of any films, H and W pixels, D numbers a frame (CONTENT,
+then 1 for the place, then MOTION), L words of a caption, E numbers a word.
+"""
+
+import io
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lessons import checkpoints, measuring, training
+from lessons.checkpoints import load_checkpoint, save_checkpoint, write_whole
+from lessons.errors import CourseError
+from lessons.losses import NonSaturating, Relativistic
+from lessons.text_conditioning import (
+    Matching,
+    TextEncoder,
+    Wordings,
+    contrastive_loss,
+    decode,
+    encode,
+)
+from lessons.theatre import Theatre
+
+CONTENT, MOTION = 16, 16  # numbers: who is there, averaged over a film; the posture in one frame
+PATH = CONTENT + 1 + MOTION
+LATENT = 48    # numbers of noise that become one path
+FRAMES = 16    # of a film
+TOGETHER = 4   # frames of one film in a batch of the autoencoder
+MODEL = "theatre"  # the name that a checkpoint of this lesson carries
+
+
+def cut(difference):
+    """Cut out what differs from the empty stage: windows that have it in their middle.
+
+    difference: frames minus the empty stage, (F, 3, H, W). Returns windows (F, 3, H, W / 2) and
+    the middle of each in pixels, (F,): the mean x of what differs, W / 2 where nothing does.
+    """
+    W = difference.shape[3]
+    weight = difference.abs().amax(1).sum(1)                                   # (F, W)
+    x = torch.arange(W, device=weight.device) + 0.5
+    total = weight.sum(1)
+    place = torch.where(total > 0.5, (weight * x).sum(1) / total.clamp(min=0.5), W / 2)
+    columns = _columns(place, W)[:, None, None].expand(-1, *difference.shape[1:3], -1)
+    return F.pad(difference, (W // 2, W // 2)).gather(3, columns), place
+
+
+def paste(windows, place, size):
+    """Put windows (F, 3, H, W / 2) back where they were cut, on nothing: (F, 3, H, W)."""
+    columns = _columns(place, size)[:, None, None].expand_as(windows)
+    wide = windows.new_zeros(*windows.shape[:3], 2 * size)
+    return wide.scatter(3, columns, windows)[..., size // 2:-(size // 2)]
+
+
+def _columns(place, W):
+    """The columns of each window (F, W / 2) in a frame with W / 2 more columns on either side."""
+    left = place.clamp(0, W).round() - W // 4 + W // 2
+    return (left[:, None] + torch.arange(W // 2, device=place.device)).long()
+
+
+class FrameEncoder(nn.Module):
+    """Windows (F, 3, H, W / 2) -> content and motion, (F, CONTENT + MOTION)."""
+
+    def __init__(self, size=48):
+        super().__init__()
+        block = size // 16
+        self.layers = nn.Sequential(
+            nn.PixelUnshuffle(block),                                          # (F, ., 16, 8)
+            nn.Conv2d(3 * block ** 2, 48, 3, stride=2, padding=1), nn.BatchNorm2d(48),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(48, 96, 3, stride=2, padding=1), nn.BatchNorm2d(96), nn.LeakyReLU(0.2),
+            nn.Flatten(), nn.Linear(96 * 4 * 2, 256), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
+            nn.Linear(256, CONTENT + MOTION), nn.BatchNorm1d(CONTENT + MOTION, affine=False),
+        )
+
+    def forward(self, windows):
+        return self.layers(windows)
+
+
+class Residual(nn.Module):
+    """x + convolution of x: (F, C, H, W) -> the same shape."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1),
+                                    nn.BatchNorm2d(channels), nn.LeakyReLU(0.2))
+
+    def forward(self, x):
+        return x + self.layers(x)
+
+
+class FrameDecoder(nn.Module):
+    """Content, rest of the place and motion (F, D) -> windows (F, 3, H, W / 2).
+
+    The rest of the place is what rounding to whole pixels left over, -0.5 to 0.5. The last layer
+    gives colours and a gate of 0 to 1 for each pixel: outside the figure it shuts, and the stage
+    stays as still as it is.
+    """
+
+    def __init__(self, size=48):
+        super().__init__()
+        block = size // 16
+        self.layers = nn.Sequential(
+            nn.Linear(PATH, 448), nn.BatchNorm1d(448), nn.LeakyReLU(0.2),
+            nn.Linear(448, 64 * 8 * 4), nn.BatchNorm1d(64 * 8 * 4), nn.LeakyReLU(0.2),
+            nn.Unflatten(1, (64, 8, 4)),                                       # (F, 64, 8, 4)
+            nn.Conv2d(64, 160, 3, padding=1), nn.PixelShuffle(2),              # (F, 40, 16, 8)
+            nn.BatchNorm2d(40), nn.LeakyReLU(0.2), Residual(40),
+            nn.Conv2d(40, 4 * block ** 2, 3, padding=1), nn.PixelShuffle(block),
+        )
+
+    def forward(self, vectors):
+        painted = self.layers(vectors)                                         # (F, 4, H, W / 2)
+        return 2 * painted[:, :3] * painted[:, 3:].sigmoid()
+
+
+class FrameAutoencoder(nn.Module):
+    """Films to paths and back. stage: what does not move, (3, H, W) in [-1, 1]."""
+
+    def __init__(self, size=48):
+        super().__init__()
+        self.size = size
+        self.encoder = FrameEncoder(size)
+        self.decoder = FrameDecoder(size)
+        self.register_buffer("stage", torch.zeros(3, size, size))
+
+    def forward(self, frames):
+        """Frames (F, H, W, 3) uint8, TOGETHER in a row from one film -> windows as they are, and
+        as they come back, both (F, 3, H, W / 2)."""
+        windows, place = cut(self._difference(frames))
+        content, motion = self.encoder(windows).split([CONTENT, MOTION], 1)
+        content = content.unflatten(0, (-1, TOGETHER)).mean(1).repeat_interleave(TOGETHER, 0)
+        vectors = torch.cat([content, (place - place.round())[:, None], motion], 1)
+        # a little noise: neighbouring vectors must mean similar pictures
+        noise = 0.05 * torch.randn_like(vectors)
+        noise[:, CONTENT] = 0
+        return windows, self.decoder(vectors + noise)
+
+    @torch.no_grad()
+    def paths(self, video, chunk=64):
+        """Films uint8 (N, T, H, W, 3) -> paths (N, T, D); the place in frame widths."""
+        video, paths = torch.as_tensor(video), []
+        for part in video.split(chunk):
+            windows, place = cut(self._difference(part.flatten(0, 1).to(self.stage.device)))
+            content, motion = self.encoder(windows).unflatten(0, part.shape[:2]).split(
+                [CONTENT, MOTION], 2)
+            content = content.mean(1, keepdim=True).expand_as(content)
+            place = place.view(*part.shape[:2], 1) / self.size
+            paths.append(torch.cat([content, place, motion], 2))
+        return torch.cat(paths)                                                # (N, T, D)
+
+    @torch.no_grad()
+    def films(self, paths, chunk=64):
+        """Paths (N, T, D) -> films uint8 (N, T, H, W, 3)."""
+        video = []
+        for part in paths.split(chunk):
+            vectors, place = self.vectors(part.flatten(0, 1))
+            frames = self.stage + paste(self.decoder(vectors), place, self.size)
+            frames = ((frames.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+            video.append(frames.permute(0, 2, 3, 1).unflatten(0, part.shape[:2]).cpu())
+        return torch.cat(video).numpy()
+
+    def vectors(self, points):
+        """Points of paths (F, D) -> vectors for the decoder (F, D), and places in pixels (F,)."""
+        place = points[:, CONTENT].clamp(0, 1) * self.size
+        vectors = points.clone()
+        vectors[:, CONTENT] = place - place.round()
+        return vectors, place
+
+    def _difference(self, frames):
+        """Frames uint8 (F, H, W, 3) -> what differs from the stage, (F, 3, H, W)."""
+        return frames.permute(0, 3, 1, 2).float() / 127.5 - 1 - self.stage
+
+
+def importance(windows):
+    """Where a mistake counts: (F, 3, H, W) -> (F, 1, H, W), 5 on the figure and 1 elsewhere.
+
+    A dark leg counts as much as a bright one.
+    """
+    return 1 + 4 * (windows.abs().amax(1, keepdim=True) > 0.1).float()
+
+
+def reconstruction_loss(autoencoder, frames):
+    """How far frames (F, H, W, 3) are from what comes back: errors of colour and of edges."""
+    windows, painted = autoencoder(frames)
+    weight, error = importance(windows), painted.float() - windows
+    across = (weight * F.pad(error.diff(dim=3), (0, 1)).abs()).mean()
+    down = (weight * F.pad(error.diff(dim=2), (0, 0, 0, 1)).abs()).mean()
+    return (weight * (error.abs() + 2 * error.square())).mean() + (across + down) / 2
+
+
+class WordAttention(nn.Module):
+    """Learned questions to the words of a caption: each question gets words for an answer.
+
+        attention = softmax over words of (q . k_i / sqrt(32)),   k_i = K state_i
+        answer = sum over words of attention_i * embedding_i
+
+    What a question looks for depends on the context of a word (its state); what it finds there is
+    the word itself: to know the second action, it must look at the second verb.
+
+    forward: words, states (N, L, E), there (N, L) -> answers (N, Q, heads * E), attention
+    (N, heads, Q, L), each row summing to 1 over the words that are there.
+    """
+
+    def __init__(self, questions, heads=2, width=64):
+        super().__init__()
+        self.questions = nn.Parameter(torch.randn(heads, questions, 32))
+        self.keys = nn.Linear(width, heads * 32)
+
+    def forward(self, words, states, there):
+        keys = self.keys(states).unflatten(2, (-1, 32))                        # (N, L, heads, 32)
+        scores = torch.einsum("hqe,nlhe->nhql", self.questions, keys) / math.sqrt(32)
+        attention = scores.masked_fill(~there[:, None, None], -torch.inf).softmax(3)
+        answers = torch.einsum("nhql,nle->nqhe", attention, words).flatten(2)
+        return answers, attention
+
+
+class PathGenerator(nn.Module):
+    """G(z, t): noise z (N, LATENT) and captions (N, L) -> paths (N, T, D), standardised.
+
+    Who is there is asked once a film; what happens is asked anew at each frame. Oscillators give
+    the rhythm of steps: the words set how fast they turn, the noise where they begin. A GRU carries
+    the movement from frame to frame.
+    """
+
+    def __init__(self, width=160):
+        super().__init__()
+        self.text = TextEncoder()
+        self.noise = nn.Sequential(nn.Linear(LATENT, 128), nn.LeakyReLU(0.2),
+                                   nn.Linear(128, 128), nn.LeakyReLU(0.2))
+        self.who = WordAttention(1)
+        self.what = WordAttention(FRAMES)
+        self.content = nn.Sequential(nn.Linear(128 + 128, 192), nn.LeakyReLU(0.2),
+                                     nn.Linear(192, CONTENT))
+        self.moment = nn.Parameter(torch.randn(FRAMES, 32))
+        self.enter = nn.Sequential(nn.Linear(128 + 128 + CONTENT + 32, width), nn.LeakyReLU(0.2))
+        self.speed = nn.Linear(width, 8)
+        self.start = nn.Linear(128, 8)
+        self.swing = nn.Linear(16, width)
+        self.carry = nn.GRU(width, width, batch_first=True)
+        self.leave = nn.Sequential(nn.Linear(2 * width, 256), nn.LeakyReLU(0.2),
+                                   nn.Linear(256, 1 + MOTION))
+        # a place is where the film began, and from there one small step a frame
+        self.register_buffer("stride", torch.tensor([1.0] + [0.2] * (FRAMES - 1))[:, None])
+
+    def forward(self, z, ids, *_):
+        return self.explained(z, ids)[0]
+
+    def explained(self, z, ids):
+        """(paths (N, T, D), attention (N, T, L) of the frames to the words, mean of the heads)."""
+        words, states, _ = self.text(ids)
+        noise = self.noise(z)                                                  # (N, 128)
+        who, _ = self.who(words, states, ids > 0)                              # (N, 1, 128)
+        content = self.content(torch.cat([who[:, 0], noise], 1))               # (N, CONTENT)
+        what, attention = self.what(words, states, ids > 0)                    # (N, T, 128)
+        still = torch.cat([noise, content], 1)[:, None].expand(-1, FRAMES, -1)
+        moment = self.moment.expand(len(z), -1, -1)                            # (N, T, 32)
+        x = self.enter(torch.cat([what, still, moment], 2))                    # (N, T, width)
+        turns = 2 * math.pi * self.start(noise)[:, None] \
+            + F.softplus(self.speed(x)).cumsum(1)                              # (N, T, 8)
+        x = x + self.swing(torch.cat([turns.sin(), turns.cos()], 2))
+        carried, _ = self.carry(x)
+        step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
+        place = (step * self.stride).cumsum(1)                                 # (N, T, 1)
+        content = content[:, None].expand(-1, FRAMES, -1)
+        return torch.cat([content, place, motion], 2), attention.mean(1)
+
+
+class Steps(nn.Module):
+    """A convolution over time by one matrix product: (N, T, C) -> (N, T / stride, C)."""
+
+    def __init__(self, width, reach, stride):
+        super().__init__()
+        self.reach, self.stride = reach, stride
+        self.linear = nn.Linear(reach * width, width)
+
+    def forward(self, x):
+        before = (self.reach - self.stride + 1) // 2
+        x = F.pad(x, (0, 0, before, self.reach - self.stride - before))
+        x = x.unfold(1, self.reach, self.stride).flatten(2)                    # (N, T', C * reach)
+        return F.leaky_relu(self.linear(x), 0.2)
+
+
+class PathDiscriminator(nn.Module):
+    """D(x, t): is this path real, and does it fit the caption?
+
+    forward: paths (N, T, D), captions (N, L) -> logits (N,); and for the contrastive loss a
+    vector of the path, one of the caption, (N, 64) each, and the scale of their product (N,).
+    The logit is that of the whole path, which sees all changes in order, and half of the mean over
+    frames, each seen by itself.
+    """
+
+    def __init__(self, width=160):
+        super().__init__()
+        self.text = TextEncoder()
+        self.enter = nn.Sequential(nn.Linear(2 * PATH, width), nn.LeakyReLU(0.2))
+        self.near = Steps(width, 3, 1)
+        self.far = nn.Sequential(Steps(width, 4, 2), Steps(width, 4, 2))
+        self.sum_up = nn.Sequential(nn.Linear(FRAMES // 4 * width, 256), nn.LeakyReLU(0.2))
+        self.frame = nn.Sequential(nn.Linear(PATH, width), nn.LeakyReLU(0.2),
+                                   nn.Linear(width, width), nn.LeakyReLU(0.2))
+        self.fits, self.frame_fits = Matching(256), Matching(width)
+        self.match = nn.Linear(256, 64)
+        self.register_buffer("pace", torch.ones(PATH))  # of real changes from frame to frame
+        self.scale = nn.Parameter(torch.tensor(1.6))
+
+    def forward(self, paths, ids, *_):
+        _, _, sentence = self.text(ids)
+        change = F.pad(paths.diff(dim=1), (0, 0, 1, 0)) / self.pace            # (N, T, D)
+        x = self.enter(torch.cat([paths, change], 2))                          # (N, T, width)
+        whole = self.sum_up(self.far(x + self.near(x)).flatten(1))             # (N, 256)
+        frames = self.frame(paths).flatten(0, 1)                               # (N T, width)
+        each = self.frame_fits(frames, sentence.repeat_interleave(FRAMES, 0))
+        logits = self.fits(whole, sentence) + each.view(-1, FRAMES).mean(1) / 2
+        scale = self.scale.exp().clamp(max=30).expand(len(paths))
+        return logits, self.match(whole), sentence, scale
+
+
+class MatchAndSmooth:
+    """What is added to the adversarial losses: paths must match their captions, and be smooth."""
+
+    def __init__(self, smooth=0.1):
+        self.smooth = smooth
+
+    def discriminator(self, more, conditions):
+        films, sentences, scale = more
+        return contrastive_loss(films, sentences, scale[0], conditions[1])
+
+    def generator(self, real, fake, more, conditions):
+        bends = fake.diff(n=2, dim=1).square().mean()
+        return self.discriminator(more, conditions) + self.smooth * bends
+
+
+class Painter(nn.Module):
+    """The decoder as a generator: noise z (F, D) jogs the vectors (F, D) that it paints from."""
+
+    def __init__(self, decoder):
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, z, vectors):
+        z = torch.cat([z[:, :CONTENT], 0 * z[:, :1], z[:, CONTENT + 1:]], 1)
+        return self.decoder(vectors + 0.04 * z)
+
+
+class Critic(nn.Module):
+    """Looks at windows (F, 3, H, W / 2), at all patches and at the whole with its vector (F, D)."""
+
+    def __init__(self, size=48):
+        super().__init__()
+        block = size // 16
+        self.look = nn.Sequential(
+            nn.PixelUnshuffle(block),                                          # (F, ., 16, 8)
+            nn.Conv2d(3 * block ** 2, 48, 3, padding=1), nn.LeakyReLU(0.2),
+            nn.Conv2d(48, 96, 3, stride=2, padding=1), nn.LeakyReLU(0.2),
+            nn.Conv2d(96, 96, 3, padding=1), nn.LeakyReLU(0.2),                # (F, 96, 8, 4)
+        )
+        self.patch = nn.Conv2d(96, 1, 1)
+        self.vector = nn.Linear(PATH, 64)
+        self.fits = Matching(96 * 8 * 4)
+
+    def forward(self, windows, vectors):
+        seen = self.look(windows)
+        return self.patch(seen).mean((1, 2, 3)) + self.fits(seen.flatten(1), self.vector(vectors))
+
+
+class StayClose:
+    """What is added to the painter's loss: its windows must be near the real ones."""
+
+    def __init__(self, weight=20.0):
+        self.weight = weight
+
+    def discriminator(self, more, conditions):
+        return 0.0
+
+    def generator(self, real, fake, more, conditions):
+        return self.weight * (importance(real) * (fake - real).abs()).mean()
+
+
+class FilmMaker(nn.Module):
+    """The model of the course: captions and noise become paths, and paths become films."""
+
+    def __init__(self, size=48):
+        super().__init__()
+        self.autoencoder = FrameAutoencoder(size)
+        self.generator = PathGenerator()
+        self.register_buffer("middle", torch.zeros(PATH))  # of each number of real paths
+        self.register_buffer("spread", torch.ones(PATH))
+
+    @torch.no_grad()
+    def forward(self, z, ids):
+        """z (N, LATENT), captions (N, L) -> films uint8 (N, T, H, W, 3), attention (N, T, L)."""
+        with training.mixed_precision(z.device):
+            paths, attention = self.generator.explained(z, ids)
+            return self.autoencoder.films(paths.float() * self.spread + self.middle), \
+                attention.float().cpu()
+
+
+@dataclass
+class Films:
+    """What `film` made: N films, count of each caption in a row.
+
+    video: uint8 (N, T, H, W, 3). audio: float32 (N, samples), silent as yet. captions: N strings.
+    attention: float32 (N, T, L), how much each frame looked at each word, rows summing to 1 over
+    the words that are there. words: (N, L) strings, empty where there is none.
+    """
+
+    video: np.ndarray
+    audio: np.ndarray
+    captions: list
+    attention: np.ndarray
+    words: np.ndarray
+    fps: int = 8
+    sample_rate: int = 8000
+
+    def __len__(self):
+        return len(self.video)
+
+    def save(self, path):
+        """Write all to a file, whole or not at all: .npz holds everything, .gif and .mp4 the
+        films one after the other."""
+        kind = Path(path).suffix
+        if kind == ".npz":
+            file = io.BytesIO()
+            np.savez_compressed(file, **{**vars(self), "captions": np.array(self.captions, str)})
+            content = file.getvalue()
+        elif kind in (".gif", ".mp4"):
+            from lessons import show  # needs what draws pictures, which nothing else here does
+            frames = np.concatenate(self.video)                                # (N T, H, W, 3)
+            content = show.gif(frames, self.fps) if kind == ".gif" else \
+                show.mp4(frames, self.audio.reshape(-1), self.fps, self.sample_rate)
+        else:
+            raise CourseError(f"Cannot write '{Path(path).name}': films go to a file whose name "
+                              f"ends in .npz, .gif or .mp4.")
+        write_whole(path, content)
+
+
+def film(model, texts, count=1, seed=0, chunk=64):
+    """Films of captions, English or Chinese: `count` of each, told apart by chance.
+
+    model: of `load_model`; texts: list of captions. Raises CourseError for one that cannot be read.
+    """
+    if not texts:
+        raise CourseError("There is no caption: give one, for example 'a red man walks'.")
+    ids = encode(texts).repeat_interleave(count, 0)                            # (N, L)
+    z = torch.randn(len(ids), LATENT, generator=torch.Generator().manual_seed(seed))
+    device = model.middle.device
+    made = [model(part.to(device), words.to(device))
+            for part, words in zip(z.split(chunk), ids.split(chunk), strict=True)]
+    video = np.concatenate([part for part, _ in made])
+    samples = round(FRAMES / Films.fps * Films.sample_rate)
+    return Films(video=video, audio=np.zeros((len(ids), samples), np.float32),
+                 captions=[text for text in texts for _ in range(count)],
+                 attention=torch.cat([part for _, part in made]).numpy(), words=decode(ids))
+
+
+def load_model(place):
+    """The model that `train_theatre` left in a folder, or the shipped one, "theatre"."""
+    tensors = checkpoints.shipped("theatre.safetensors") if str(place) == "theatre" else \
+        load_checkpoint(Path(place) / training.MODEL, MODEL)[0]
+    model = FilmMaker(tensors["autoencoder.stage"].shape[1])
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+# Shares of the time that train_theatre has; what is left goes into drawing films and captions.
+SHARES = {"autoencoder": 0.6, "paths": 0.25, "painter": 0.1}
+
+
+def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="auto",
+                  resume=False, films=8000):
+    """Train everything from nothing, keep it in folder and return the `FilmMaker`.
+
+    Three stages, each with its own checkpoint below folder: the autoencoder of frames, the game
+    over paths, and a game that sharpens what the decoder paints. minutes or steps: of all stages
+    together. films: how many are drawn to learn from. Raises CourseError for a size that is no
+    multiple of 16, when folder holds a training already and resume is not asked for, and when
+    interrupted: what was trained until then is kept, to go on from.
+    """
+    folder = Path(folder)
+    if size % 16 or not 32 <= size <= 128:
+        raise CourseError(f"Films have a size of 32, 48, 64, ... or 128 pixels, not {size}: choose "
+                          f"a multiple of 16.")
+    if not resume and any((folder / stage / training.CHECKPOINT).exists() for stage in SHARES):
+        raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
+                          f"it, or give another folder.")
+    lengths = {stage: {"minutes": minutes and minutes * share,
+                       "steps": steps and max(1, round(steps * share))}
+               for stage, share in SHARES.items()}
+    device = training.pick_device(device)
+    scenes = Theatre.scenes(films, seed)
+    video = torch.from_numpy(Theatre(size).film(scenes, seed).video)
+    wordings = Wordings(scenes, seed=seed)
+
+    run = train_autoencoder(video, folder / "autoencoder", seed=seed, device=device,
+                            **lengths["autoencoder"])
+    model = FilmMaker(size).to(device).eval()
+    model.autoencoder.load_state_dict(run.network.state_dict())
+    paths = model.autoencoder.paths(video)                                     # (N, T, D)
+    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
+
+    run = train_paths((paths - model.middle) / model.spread, wordings, folder / "paths", seed=seed,
+                      device=device, **lengths["paths"])
+    model.generator.load_state_dict(run.average.state_dict())
+
+    run = train_painter(model.autoencoder, video, paths, folder / "painter", seed=seed,
+                        device=device, **lengths["painter"])
+    model.autoencoder.decoder.load_state_dict(run.average.decoder.state_dict())
+    save_checkpoint(folder / training.MODEL, model.state_dict(),
+                    {"model": MODEL, "size": size, "frames": FRAMES, "fps": Films.fps,
+                     "how": f"--{'steps' if steps else 'minutes'} {steps or minutes:g} "
+                            f"--size {size} --seed {seed}"})
+    return model
+
+
+def train_autoencoder(video, folder=None, *, seed=0, device="cpu", **length):
+    """First stage: the `training.Supervised` run of an autoencoder on films (N, T, H, W, 3).
+
+    folder: where its checkpoint is, gone on from if there is one. length: minutes or steps.
+    Films in which much moves are drawn more often, since they are the hardest to paint.
+    """
+    torch.manual_seed(seed)
+    N, T, size = video.shape[:3]
+    autoencoder = FrameAutoencoder(size)
+    some = video[:: max(1, N // 200), ::4].flatten(0, 1)
+    autoencoder.stage.copy_(some.permute(0, 3, 1, 2).median(0).values / 127.5 - 1)
+    change = torch.cat([part.float().diff(dim=1).abs().mean((1, 2, 3, 4))
+                        for part in video[:, :, ::3, ::3].split(500)])
+    weights = 0.5 + change / change.mean()
+
+    def draw(n, rng):
+        rows = torch.multinomial(weights, n // TOGETHER, replacement=True, generator=rng)
+        rows = rows.repeat_interleave(TOGETHER)
+        return (video[rows, torch.randint(T, (n,), generator=rng)],)
+    run = training.Supervised(autoencoder.to(memory_format=torch.channels_last),
+                              model=f"{MODEL} autoencoder", seed=seed, device=device)
+    return _go(run, folder, training.fit_supervised, draw, loss=reconstruction_loss, **length)
+
+
+def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length):
+    """Second stage: the `training.Run` of the game over standardised paths (N, T, D).
+
+    wordings: the `Wordings` of the scenes. folder, length: see `train_autoencoder`.
+    """
+    torch.manual_seed(seed)
+    paths = paths.cpu()
+
+    def draw(n, rng):
+        rows = torch.randint(len(paths), (n,), generator=rng)
+        return paths[rows], *wordings.draw(rows, rng)
+    discriminator = PathDiscriminator()
+    discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
+    run = training.Run(PathGenerator(), discriminator, model=f"{MODEL} paths", seed=seed,
+                       device=device)
+    return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
+               extra=MatchAndSmooth(), decay=0.998, **length)
+
+
+def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):
+    """Third stage: the `training.Run` of a game that sharpens the autoencoder's decoder.
+
+    The painter sees the vector of a real frame and must paint it so that a critic takes it for the
+    frame. video (N, T, H, W, 3) and paths (N, T, D) belong together. Its batch norms stay as they
+    are. folder, length: see `train_autoencoder`.
+    """
+    torch.manual_seed(seed)
+    paths, home = paths.cpu(), autoencoder.stage.device
+    decoder = FrameDecoder(autoencoder.size)
+    decoder.load_state_dict(autoencoder.decoder.state_dict())
+
+    def draw(n, rng):
+        rows = torch.randint(len(video), (n,), generator=rng)
+        frames = torch.randint(video.shape[1], (n,), generator=rng)
+        windows, _ = cut(autoencoder._difference(video[rows, frames].to(home)))
+        return windows, autoencoder.vectors(paths[rows, frames])[0]
+    run = training.Run(Painter(decoder).eval(), Critic(autoencoder.size), lr=5e-4,
+                       model=f"{MODEL} painter", seed=seed, device=device)
+    return _go(run, folder, training.fit, draw, loss=NonSaturating, latent=PATH, r1=0.05,
+               extra=StayClose(), decay=0.995, **length)
+
+
+def _go(run, folder, fit, draw, *, minutes=None, steps=None, **how):
+    """Fit a run, from its checkpoint in folder if there is one, to its end."""
+    if folder and (Path(folder) / training.CHECKPOINT).exists():
+        run.load(folder)
+    fit(run, draw, minutes=minutes, steps=steps, folder=folder, **how)
+    if run.step < steps if steps else run.seconds < 60 * minutes:
+        raise CourseError(f"Interrupted in the stage '{run.model}' at step {run.step}: what was "
+                          f"trained is kept, go on with resume=True or --resume.")
+    return run
+
+
+def score(model):
+    """The numbers of the scoreboard for a `FilmMaker`: see `measuring.score`."""
+    return measuring.score(lambda *wish: film(model, *wish).video, size=model.autoencoder.size)
+
+
+def main():
+    """Score the model in a folder and write it to data/ as the one that comes with the course."""
+    if len(sys.argv) != 2:
+        raise SystemExit("Say which folder holds the model: python -m lessons.video FOLDER")
+    _, facts = load_checkpoint(Path(sys.argv[1]) / training.MODEL, MODEL)
+    model = load_model(sys.argv[1])
+    tensors = {name: value.half() if value.is_floating_point() else value
+               for name, value in model.state_dict().items()}
+    model.load_state_dict(tensors)  # what is scored is what is shipped, in 16 bits
+    scores = {name: round(value, 4) for name, value in score(model).items()}
+    checkpoints.ship("theatre.safetensors", tensors,
+                     f"python -m lessons train --data theatre {facts['how']} --out OUT && "
+                     f"python -m lessons.video OUT", scores)
+    print(scores)
+
+
+if __name__ == "__main__":
+    main()

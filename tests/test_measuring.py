@@ -1,0 +1,133 @@
+"""The judge of films reads real films, and each measure moves the way it should."""
+
+import numpy as np
+import pytest
+import torch
+
+from lessons import measuring
+from lessons.errors import CourseError
+from lessons.scene import Scene
+from lessons.theatre import Theatre
+
+
+@pytest.fixture(scope="module")
+def judge():
+    return measuring.clip_judge()
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return Theatre().sample(256, seed=31_001)
+
+
+@pytest.fixture(scope="module")
+def reading(judge, clips):
+    return measuring.read_clips(judge, clips.video)
+
+
+@pytest.mark.parametrize("split", ["train", "heldout"])
+def test_the_judge_reads_fresh_real_films(judge, split):
+    clips = Theatre().sample(256, seed=30_001, split=split)
+    reading, real = measuring.read_clips(judge, clips.video), measuring.truth(clips.scenes)
+    right = torch.stack([reading[name].argmax(1) == real[name] for name in measuring.ATTRIBUTES])
+    assert right.all(0).float().mean() >= 0.98
+    for name, values in measuring.ATTRIBUTES.items():
+        assert reading[name].shape == (256, len(values))
+        assert torch.allclose(reading[name].sum(1), torch.ones(256), atol=1e-5)
+    assert reading["features"].shape == (256, 32)
+    assert measuring.text_match(reading, clips.captions)["all"] >= 0.98
+
+
+def test_the_judge_reads_the_phase(judge):
+    theatre = Theatre()
+    scenes = [Scene("man", "red", (action,), "left") for action in ("walk", "run", "wave")] * 20
+    read = measuring.read_clips(judge, theatre.film(scenes, 8).video)["phase"]
+    real = 2 * np.pi * theatre.motion(scenes, 8).phase(torch.zeros(1))[:, 0]
+    off = torch.polar(torch.ones(60), read - real).angle().abs()
+    assert off.median() < 0.5 and (off < 1.2).float().mean() > 0.9
+
+
+def test_the_judge_reads_other_sizes_and_refuses_other_lengths(judge):
+    scenes = Theatre.scenes(48, seed=5)
+    texts = Theatre().film(scenes, 5).captions
+    reading = measuring.read_clips(judge, Theatre(96).film(scenes, 5).video)
+    assert measuring.text_match(reading, texts)["all"] > 0.9
+    with pytest.raises(CourseError, match="16 frames"):
+        measuring.read_clips(judge, np.zeros((2, 8, 48, 48, 3), np.uint8))
+
+
+def test_what_a_caption_leaves_open_does_not_count(judge):
+    video = Theatre().film([Scene("woman", "blue", ("walk", "wave"), "left")], 0).video
+    reading = measuring.read_clips(judge, video)
+    for text, right in (("a woman walks then waves", 1), ("a woman waves then walks", 0),
+                        ("someone in blue is walking, then waving", 1),
+                        ("a red woman walks then waves", 0), ("一个蓝衣女人先走后挥手", 1),
+                        ("a woman walks then waves to the right", 0)):
+        found = measuring.obeyed(reading, [text])
+        assert found["all"].item() == right, text
+    assert found["color"].isnan().item() and found["direction"].item() == 0
+    with pytest.raises(CourseError, match="2 captions for 1 films"):
+        measuring.obeyed(reading, ["a man walks"] * 2)
+
+
+def test_swapped_captions_are_not_matched(reading, clips):
+    match = measuring.text_match(reading, clips.captions[1:] + clips.captions[:1])
+    assert match["all"] < 0.1 and match["actor"] < 0.5
+
+
+def test_frechet_distance_notices_what_is_wrong(judge, reading, clips):
+    others = measuring.read_clips(judge, Theatre().sample(256, seed=31_002).video)["features"]
+    floor = measuring.frechet_distance(reading["features"], others)
+    shuffled = clips.video[:, np.random.default_rng(0).permutation(16)]
+    frozen = clips.video[:, :1].repeat(16, 1)
+    for wrong in (shuffled, frozen):
+        features = measuring.read_clips(judge, wrong)["features"]
+        assert measuring.frechet_distance(features, others) > 2 * floor
+
+
+def test_coverage_is_the_share_that_has_a_neighbour(judge, reading):
+    others = measuring.read_clips(judge, Theatre().sample(256, seed=31_002).video)["features"]
+    assert measuring.coverage(reading["features"], others) > 0.85
+    assert measuring.coverage(reading["features"][:16], others) < 0.7  # most kinds are missing
+    real = torch.arange(10.0)[:, None]
+    assert measuring.coverage(real, real, k=1) == 1
+    assert measuring.coverage(real[:1], real, k=1) == pytest.approx(0.2)  # itself and the next one
+
+
+def test_a_frozen_film_does_not_win_and_noise_is_seen(clips):
+    real, frozen = measuring.flicker(clips.video), clips.video[:, :1].repeat(16, 1)
+    noise = np.random.default_rng(0).integers(-12, 13, clips.video.shape)
+    noisy = (clips.video + noise).clip(0, 255).astype(np.uint8)
+    assert measuring.flicker(frozen) == 0 == measuring.frame_change(frozen).mean()
+    assert measuring.flicker(noisy) > 2 * real
+
+
+def test_blur_is_seen_by_the_measure_of_legs(clips):
+    video = Theatre().film([Scene("man", "red", ("run",), "right")] * 8, 2).video
+    blurred = video.astype(int)
+    blurred[:, :, 1:-1] = (blurred[:, :, :-2] + 2 * blurred[:, :, 1:-1] + blurred[:, :, 2:]) // 4
+    blurred[:, :, :, 1:-1] = (blurred[:, :, :, :-2] + 2 * blurred[:, :, :, 1:-1]
+                              + blurred[:, :, :, 2:]) // 4
+    blurred = blurred.astype(np.uint8)
+    assert measuring.leg_sharpness(blurred) < 0.8 * measuring.leg_sharpness(video)
+    assert measuring.sharpness(blurred) < 0.9 * measuring.sharpness(video)
+
+
+def test_spreads():
+    video = Theatre().film([Scene("man", "red", ("jump",), "right")] * 32, 2).video
+    assert 0.05 < measuring.spread_of_place(video) < 0.3
+    assert measuring.spread_of_place(video[:1].repeat(8, 0)) == 0
+    assert measuring.spread_of_phase(torch.zeros(9)) == pytest.approx(0)
+    assert measuring.spread_of_phase(torch.arange(8) * np.pi / 4) == pytest.approx(1, abs=1e-6)
+
+
+def test_judge_training_learns_from_real_films():
+    judge = measuring.train_clip_judge(films=64, steps=25, batch=16)
+    clips, _ = measuring.real_films(64, 0)
+    reading, real = measuring.read_clips(judge, clips.video), measuring.truth(clips.scenes)
+    assert (reading["color"].argmax(1) == real["color"]).float().mean() > 0.6
+
+
+def test_main_names_the_judges():
+    with pytest.raises(SystemExit, match="digits"):
+        measuring.main(["digit"])
