@@ -13,16 +13,18 @@ from lessons import checkpoints, measuring, show
 from lessons.theatre import Theatre
 
 FILE = "scoreboard.json"
-# key -> (title, how a number is written, the best value; None where no value is best)
-COLUMNS = {"train": ("captions\nobeyed", "{:.0%}", 1), "heldout": ("held-out\ncaptions", "{:.0%}", 1),
-           "realism": ("Fréchet\n/ floor", "{:.2f}", 1), "variety": ("variety\nof place", "{:.2f}", 1),
-           "dynamics": ("motion\n/ real", "{:.2f}", 1), "flicker": ("flicker\n/ real", "{:.2f}", 1),
-           "parameters": ("weights\n(million)", "{:.2f}", None),
-           "minutes": ("training\n(minutes)", "{:.1f}", None)}
+# key -> (title, whether it is a share, the best value; None where no value is best)
+COLUMNS = {"train": ("captions\nobeyed", True, 1), "heldout": ("held-out\ncaptions", True, 1),
+           "realism": ("Fréchet\n/ floor", False, 1), "variety": ("variety\nof place", False, 1),
+           "dynamics": ("motion\n/ real", False, 1), "flicker": ("flicker\n/ real", False, 1),
+           "parameters": ("weights\n(million)", False, None),
+           "minutes": ("training\n(minutes)", False, None)}
+NAMES = 4.6  # the width of the names, in columns
 
 
 def read():
-    """The scoreboard: {"chance": scores, "ceiling": scores, "rows": [{"lesson", "name", "scores"}]}.
+    """The scoreboard: {"chance": scores, "ceiling": scores, "rows": [row]}, a row with its "lesson"
+    (a number), "name" and "scores".
 
     scores: a dict with some of COLUMNS -> float; what is missing was not measured.
     """
@@ -86,21 +88,22 @@ def draw(board=None):
     rows = [("chance: captions of other films", board["chance"]),
             *((f"{row['lesson']} · {row['name']}", row["scores"]) for row in board["rows"]),
             ("ceiling: real films", board["ceiling"])]
-    fig, ax = plt.subplots(figsize=(9.2, 0.52 * len(rows) + 0.8))
-    for i, (title, (heading, form, best)) in enumerate(COLUMNS.items()):
-        ax.text(3.4 + i, -0.75, heading, ha="center", va="center", fontsize=9)
+    fig, ax = plt.subplots(figsize=(11, 0.52 * len(rows) + 0.8))
+    for i, (key, (heading, share, best)) in enumerate(COLUMNS.items()):
+        x = NAMES + i
+        ax.text(x + 0.4, -0.78, heading, ha="center", va="center", fontsize=9)
         for y, (_, scores) in enumerate(rows):
-            value = scores.get(title)
-            ax.text(3.4 + i, y - 0.08, "–" if value is None else form.format(value), ha="center",
-                    va="center", fontsize=10, color="#888888" if value is None else "black")
+            value = scores.get(key)
+            ax.text(x + 0.4, y - 0.06, _text(value, share), ha="center", va="center", fontsize=10,
+                    color="#888888" if value is None else "black")
             if value is not None and best is not None:
-                _bar(ax, 3.0 + i, y + 0.28, _share(value, best), outer=y in (0, len(rows) - 1))
+                _bar(ax, x, y + 0.3, _share(value, best), outer=y in (0, len(rows) - 1))
     for y, (name, _) in enumerate(rows):
         outer = y in (0, len(rows) - 1)
         ax.text(0, y, name, va="center", fontsize=10, style="italic" if outer else "normal")
-    for y in (-0.38, 0.5, len(rows) - 1.5):
+    for y in (-0.42, 0.5, len(rows) - 1.5):
         ax.axhline(y, color="#999999", linewidth=0.6)
-    ax.set(xlim=(-0.05, 3 + len(COLUMNS)), ylim=(len(rows) - 0.4, -1.2))
+    ax.set(xlim=(-0.05, NAMES + len(COLUMNS)), ylim=(len(rows) - 0.4, -1.2))
     ax.axis("off")
     show.figure(fig, "The scoreboard, a table with one row a lesson between a row for chance and a "
                      "row for real films: " + describe(board))
@@ -111,8 +114,15 @@ def describe(board):
     rows = [("chance", board["chance"]), *((f"lesson {row['lesson']}", row["scores"])
                                            for row in board["rows"]), ("real", board["ceiling"])]
     return "; ".join(f"{name}: " + (", ".join(
-        f"{COLUMNS[key][0]} {COLUMNS[key][1].format(value)}".replace("\n", " ")
+        f"{COLUMNS[key][0]} {_text(value, COLUMNS[key][1])}".replace("\n", " ")
         for key, value in scores.items()) or "nothing measured") for name, scores in rows) + "."
+
+
+def _text(value, share):
+    """A number as it stands in a cell."""
+    if value is None:
+        return "–"
+    return f"{value:.0%}" if share else f"{value:.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _share(value, best):
@@ -135,9 +145,9 @@ def main():
     name, runs = min(((name, loss["runs"]) for name, loss in found.items()),
                      key=lambda item: np.mean([run["frechet"] for run in item[1]]))
     scores = {"realism": np.mean([run["frechet"] / run["floor"] for run in runs]),
-              "minutes": np.mean([run["seconds"] for run in runs]) / 60,
+              "minutes": min(run["seconds"] for run in runs) / 60,  # the least disturbed run
               "parameters": board["rows"][0]["scores"]["parameters"]}
-    write_row(2, f"best loss of lesson 2 ({name})", scores, board)
+    write_row(2, f"best loss ({name}; digits)", scores, board)
     print(describe(read()))
 
 
