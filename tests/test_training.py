@@ -245,10 +245,10 @@ def test_the_penalty_is_applied_every_eighth_step_and_eight_times_as_strong(monk
     seen = []
     update = training.update_discriminator
 
-    def look(run, loss, real, fake, conditions, r1, *rest):
+    def watched(run, loss, real, fake, conditions, r1, *rest):
         seen.append(r1)
         return update(run, loss, real, fake, conditions, r1, *rest)
-    monkeypatch.setattr(training, "update_discriminator", look)
+    monkeypatch.setattr(training, "update_discriminator", watched)
     fit(toy_run(), steps=17, r1=0.25, r1_every=8)
     assert seen == [2.0 if step in (0, 8, 16) else 0 for step in range(17)]
 
