@@ -1,20 +1,25 @@
 """Measuring a GAN: judges that it never trains against, and numbers that the judges read.
 
 `python -m lessons.measuring digits|clips` trains a judge, the one of lesson 1 or the one of films,
-ships it and prints how often it is right.
+ships it and prints how often it is right. `python -m lessons.measuring losses` trains lesson 1's
+networks with each loss and writes data/losses.json.
 
 Axes: N films, T frames of each, height H, width W.
 """
 
+import base64
+import io
+import json
 import sys
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from lessons import captions, checkpoints, figures
+from lessons import captions, checkpoints, figures, losses
 from lessons.errors import CourseError, nearest
 from lessons.real_data import mnist
 from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS
@@ -271,20 +276,35 @@ def obeyed(reading, texts):
     read as said, 0 where not, nan where the caption leaves it open; "all" -> 1 where everything
     said is read.
     """
-    said = [captions.parse(text) for text in texts]
-    if len(said) != len(reading["features"]):
-        raise CourseError(f"There are {len(said)} captions for {len(reading['features'])} films: "
+    if len(texts) != len(reading["features"]):
+        raise CourseError(f"There are {len(texts)} captions for {len(reading['features'])} films: "
                           f"give one for each.")
-    wanted = {"actor": [r.actor for r in said], "color": [r.color for r in said],
-              "first": [r.actions[0] for r in said], "last": [r.actions[-1] for r in said],
-              "direction": [r.direction for r in said]}
-    found = {}
-    for name, values in ATTRIBUTES.items():
-        read = [values[i] for i in reading[name].argmax(1)]
-        found[name] = torch.tensor([float("nan") if want is None else float(want == got)
-                                    for want, got in zip(wanted[name], read, strict=True)])
-    every = torch.stack(list(found.values())).nan_to_num(1).amin(0)             # (N,)
-    return found | {"all": every}
+    said = asked(texts)                                                          # (N, A)
+    read = torch.stack([reading[name].argmax(1) for name in ATTRIBUTES], 1)      # (N, A)
+    found = torch.where(said < 0, torch.nan, (read == said).float())
+    return dict(zip(ATTRIBUTES, found.T, strict=True)) | {"all": follows(read, said)}
+
+
+def asked(texts):
+    """What N captions say: for each of ATTRIBUTES the index of its value, -1 where it is left open,
+    in a tensor (N, attributes)."""
+    rows = []
+    for text in texts:
+        said = captions.parse(text)
+        wish = {"actor": said.actor, "color": said.color, "first": said.actions[0],
+                "last": said.actions[-1], "direction": said.direction}
+        rows.append([-1 if wish[name] is None else values.index(wish[name])
+                     for name, values in ATTRIBUTES.items()])
+    return torch.tensor(rows)
+
+
+def follows(read, said):
+    """Which films show everything that is said of them, float (N,): 1 if so, else 0.
+
+    read, said: indices of values, (N, attributes); said is -1 where a caption leaves it open, and
+    what is left open does not count.
+    """
+    return ((read == said) | (said < 0)).all(dim=1).float()
 
 
 def text_match(reading, texts):
@@ -427,12 +447,71 @@ def _legs(make, theatre, seed, films=64):
     return {"legs": leg_sharpness(made) / leg_sharpness(theatre.film(scenes, seed).video)}
 
 
+# Lesson 2's comparison: the losses by name, each with the penalties (R1, R2) that it is played with
+LOSSES = {"minimax": (losses.Minimax, 0, 0), "non-saturating": (losses.NonSaturating, 0, 0),
+          "hinge": (losses.Hinge, 0, 0), "WGAN-GP": (losses.Wasserstein, 0, 0),
+          "relativistic + R1 + R2": (losses.Relativistic, 0.5, 0.5),
+          "non-saturating + R1": (losses.NonSaturating, 0.5, 0)}
+
+
+def train_with(name, steps, seed=0, batch=64):
+    """Lesson 1's networks, trained on MNIST with the loss of this name; returns the Run."""
+    from lessons import mlp_gan, training  # they import this module
+    loss, r1, r2 = LOSSES[name]
+    torch.manual_seed(seed)
+    run = training.Run(mlp_gan.Generator(mlp_gan.LEAK), mlp_gan.Discriminator(), model=name,
+                       seed=seed)
+    images, _ = mnist("train")
+    return training.fit(run, mlp_gan.draw_from(images), loss=loss, r1=r1, r2=r2, batch=batch,
+                        steps=steps, decay=0.99)
+
+
+def compare_losses(steps=1000, seeds=3, write=None):
+    """Train with each of LOSSES on one budget, seed by seed; returns what was measured, a dict.
+
+    "steps", "batch", and "losses": name -> "runs", a list with a dict a seed (the scores of
+    `score_digits`, "seconds" of training, and "generator", its loss averaged over 50 spans of
+    time), and "images", 8 of the first seed's images side by side as a PNG in base64.
+    write(found): called after each run.
+    """
+    from lessons import mlp_gan
+    found = {"steps": steps, "batch": 64, "losses": {name: {"runs": []} for name in LOSSES}}
+    for seed in range(seeds):
+        for name in LOSSES:
+            run = train_with(name, steps, seed)
+            spans = torch.tensor(run.history["generator"]).chunk(50)
+            images = mlp_gan.draw_images(run.average.eval(), 5000, seed)
+            scores = score_digits(images) | {"seconds": run.seconds}
+            row = {key: round(value, 4) for key, value in scores.items()}
+            row["generator"] = [round(float(span.mean()), 4) for span in spans]
+            found["losses"][name]["runs"].append(row)
+            if seed == 0:
+                strip = ((images[:8, 0] + 1) * 127.5).round().byte().permute(1, 0, 2).flatten(1)
+                file = io.BytesIO()
+                Image.fromarray(strip.numpy()).save(file, "PNG")
+                found["losses"][name]["images"] = base64.b64encode(file.getvalue()).decode()
+            if write:
+                write(found)
+    return found
+
+
+def compared():
+    """What `python -m lessons.measuring losses` found, as `compare_losses` describes it."""
+    return json.loads((checkpoints.DATA / "losses.json").read_text(encoding="utf-8"))
+
+
 def main(arguments=None):
-    """Train one of the judges, write it to data/ and print how often it is right."""
+    """Train one of the judges, write it to data/ and print how often it is right; or compare the
+    losses and write what was found to data/losses.json."""
     names = arguments or sys.argv[1:]
-    if len(names) != 1 or names[0] not in _JUDGES:
-        raise SystemExit("Say which judge to train: python -m lessons.measuring digits|clips"
-                         + "".join(f". {nearest(name, _JUDGES)}" for name in names[:1]))
+    known = [*_JUDGES, "losses"]
+    if len(names) != 1 or names[0] not in known:
+        raise SystemExit("Say what to train: python -m lessons.measuring digits|clips|losses"
+                         + "".join(f". {nearest(name, known)}" for name in names[:1]))
+    if names[0] == "losses":
+        compare_losses(write=lambda found: checkpoints.write_whole(
+            checkpoints.DATA / "losses.json", (json.dumps(found) + "\n").encode()))
+        return
     judge, scores = _JUDGES[names[0]]()
     tensors = {name: value.half() if value.is_floating_point() else value
                for name, value in judge.state_dict().items()}

@@ -176,10 +176,13 @@ def update_discriminator(run, loss, real, fake, conditions, r1, r2=0.0, extra=No
     value = total = loss.discriminator(real_logits, fake_logits)
     if extra:
         total = total + extra.discriminator([part[:len(real)] for part in more], conditions)
+    def judge(x):
+        return _parts(run.discriminator(x, *conditions))[0]
     for weight, data in ((r1, real), (r2, fake)):
         if weight:
-            total = total + weight * r1_penalty(
-                lambda x: _parts(run.discriminator(x, *conditions))[0], data)
+            total = total + weight * r1_penalty(judge, data)
+    if hasattr(loss, "penalty"):  # one that belongs to the loss itself: Wasserstein's
+        total = total + loss.penalty(judge, real, fake, run.rng)
     _descend(run.optimizers["discriminator"], total)
     right = ((real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()) / 2
     return value.detach(), right

@@ -104,6 +104,37 @@ def _r1(discriminator, real):
     return 0.5 * (g ** 2).reshape(len(x), -1).sum(-1).mean()
 
 
+def _follows(read, said):
+    return torch.tensor([float(all(s < 0 or r == s for r, s in zip(a, b, strict=True)))
+                         for a, b in zip(read.tolist(), said.tolist(), strict=True)])
+
+
+def _frechet(features, others):
+    a, b = features.double().numpy(), others.double().numpy()
+    values, vectors = np.linalg.eigh(np.cov(a, rowvar=False))
+    root = vectors @ np.diag(values.clip(0) ** 0.5) @ vectors.T
+    inner = np.linalg.eigvalsh(root @ np.cov(b, rowvar=False) @ root).clip(0)
+    return (((a.mean(0) - b.mean(0)) ** 2).sum() + a.var(0, ddof=1).sum()
+            + b.var(0, ddof=1).sum() - 2 * np.sqrt(inner).sum())
+
+
+def _coverage(features, others, k=5):
+    covered = 0
+    for i, film in enumerate(others):
+        rest = torch.cat([others[:i], others[i + 1:]])
+        reach = (rest - film).norm(dim=1).sort().values[k - 1]
+        covered += bool(((features - film).norm(dim=1) <= reach).any())
+    return torch.tensor(covered / len(others))
+
+
+class _Hinge:
+    def discriminator(self, real, fake):
+        return (1 - real).clamp(min=0).mean() + torch.maximum(1 + fake, torch.zeros(1)).mean()
+
+    def generator(self, real, fake):
+        return fake.neg().mean()
+
+
 RIGHT = {
     "0.1": 110592, "0.2": _frame_change, "0.3": _place,
     "0.4": "一个女人先走后跳，配着平静的音乐",
@@ -117,6 +148,7 @@ RIGHT = {
     "1.8": lambda x, t: F.binary_cross_entropy_with_logits(x, t),
     "1.9": _r1,
     "1.10": _average,
+    "2.1": _follows, "2.2": _frechet, "2.3": _coverage, "2.4": _Hinge,
 }
 
 

@@ -131,3 +131,45 @@ def test_judge_training_learns_from_real_films():
 def test_main_names_the_judges():
     with pytest.raises(SystemExit, match="digits"):
         measuring.main(["digit"])
+
+
+# The Fréchet distance against closed forms, and against torchmetrics ------------------------------
+def _exact(mean, covariance, n=400):
+    """n points whose mean and covariance are exactly these."""
+    points = torch.randn(n, len(mean), generator=torch.Generator().manual_seed(n)).double()
+    points = points - points.mean(0)
+    white = torch.linalg.solve_triangular(torch.linalg.cholesky(points.T.cov()), points.T,
+                                          upper=False)
+    root = torch.linalg.cholesky(torch.as_tensor(covariance).double())
+    return (root @ white).T + torch.tensor(mean).double()
+
+
+@pytest.mark.parametrize("means,covariances,wanted", [
+    (([0., 0.], [3., 4.]), ([[1., 0.], [0., 1.]], [[1., 0.], [0., 1.]]), 25.0),  # |m1 - m2|^2
+    (([0., 0.], [0., 0.]), ([[4., 0.], [0., 9.]], [[1., 0.], [0., 1.]]), 5.0),   # (2-1)^2 + (3-1)^2
+    # eigenvalues 3 and 1 along the diagonals: (sqrt 3 - 1)^2 + 0
+    (([1., 1.], [1., 1.]), ([[2., 1.], [1., 2.]], [[1., 0.], [0., 1.]]), 4 - 2 * 3**0.5),
+    # not along common axes: for 2 x 2, (tr root M)^2 = tr M + 2 root(det M), M = C1 C2, here
+    # tr M = 6 + 1 + 1 + 2 = 10 and det M = 3 * 2
+    (([0., 0.], [0., 0.]), ([[2., 1.], [1., 2.]], [[3., 1.], [1., 1.]]),
+     8 - 2 * (10 + 2 * 6**0.5) ** 0.5),
+])
+def test_the_frechet_distance_of_known_gaussians(means, covariances, wanted):
+    a, b = (_exact(mean, covariance) for mean, covariance in zip(means, covariances, strict=True))
+    assert measuring.frechet_distance(a, b) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_frechet_distance_is_that_of_torchmetrics(reading):
+    fid = pytest.importorskip("torchmetrics.image.fid")
+
+    class Same(torch.nn.Module):  # in place of torchmetrics' own network
+        num_features = 32
+
+        def forward(self, features):
+            return features
+    metric = fid.FrechetInceptionDistance(feature=Same(), normalize=True).set_dtype(torch.float64)
+    others = reading["features"][:100] * 1.3 + 0.2
+    metric.update(reading["features"].double(), real=True)
+    metric.update(others.double(), real=False)
+    assert measuring.frechet_distance(reading["features"], others) == pytest.approx(
+        float(metric.compute()), rel=1e-4)

@@ -150,8 +150,9 @@ def _definitions(source):
 
 
 def _modules_beside(path):
-    """The sources of the library, without the modules of other lessons."""
-    others = {master.stem[3:] for master in MASTERS} - {path.stem[3:]}
+    """The sources of the library, without the modules of other lessons but for `measuring`, of
+    which lessons 0 and 1 show parts."""
+    others = {master.stem[3:] for master in MASTERS} - {path.stem[3:], "measuring"}
     return [module.read_text(encoding="utf-8") for module in (ROOT / "lessons").glob("*.py")
             if module.stem not in others]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lessons import training
+from lessons import losses, training
 from lessons.errors import CourseError
 from lessons.losses import NonSaturating
 
@@ -399,3 +399,51 @@ def test_mixed_precision_changes_the_losses_only_a_little(monkeypatch):
     assert not torch.equal(mixed, exact)  # or the context did nothing
     assert torch.allclose(mixed, exact, atol=0.05)
     assert weights(mixed_run.generator).dtype == torch.float32
+
+
+# Losses -----------------------------------------------------------------------------------------
+LOSSES = [losses.NonSaturating, losses.Minimax, losses.Hinge, losses.Wasserstein,
+          losses.Relativistic]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_each_loss_moves_both_sides_the_right_way(loss):
+    real, fake = (torch.randn(9, 1, generator=torch.Generator().manual_seed(seed)).mul(0.4)
+                  .requires_grad_() for seed in (1, 2))
+    for_real, for_fake = torch.autograd.grad(loss.discriminator(real, fake), (real, fake))
+    assert (for_real <= 0).all() and (for_fake >= 0).all() and for_real.any() and for_fake.any()
+    for_fake, = torch.autograd.grad(loss.generator(real, fake), fake)
+    assert (for_fake < 0).all()  # the generator wants its logits to rise
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_each_loss_trains_in_the_shared_loop(loss):
+    penalties = {"r1": 0, "r2": 0} if loss is losses.Wasserstein else {"r1": 0.5, "r2": 0.5}
+    run = fit(toy_run(lr=1e-2), steps=600, loss=loss, **penalties)
+    z = torch.randn(200, 3, generator=torch.Generator().manual_seed(3))
+    assert (run.average(z).mean(0) - 1).abs().max() < 0.5  # the data lie around 1, 1
+
+
+def test_the_articles_formula_on_logits():
+    fake = torch.linspace(-4, 4, 9)[:, None]
+    wanted = torch.log(1 - torch.sigmoid(fake)).mean()
+    assert losses.Minimax.generator(None, fake) == pytest.approx(wanted.item(), abs=1e-6)
+    assert losses.Minimax.generator(None, torch.tensor([[200.0]])).isfinite()
+
+
+def test_the_penalty_of_wgan_gp_is_zero_at_slope_one_and_grows_away_from_it():
+    real, fake = torch.randn(5, 2, 2), torch.randn(5, 2, 2)
+    direction = torch.nn.functional.normalize(torch.randn(4), dim=0)
+    for slope, wanted in ((1.0, 0.0), (3.0, 4.0), (0.0, 1.0)):
+        penalty = losses.wgan_gp_penalty(lambda x, s=slope: s * (x.flatten(1) @ direction)[:, None],
+                                         real, fake)
+        assert penalty.item() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_wgan_gp_resumes_exactly(tmp_path):
+    whole = fit(toy_run(), steps=20, loss=losses.Wasserstein, r1=0)
+    fit(toy_run(), failing_draw(9, KeyboardInterrupt), steps=20, folder=tmp_path, r1=0,
+        loss=losses.Wasserstein)
+    resumed = toy_run()
+    resumed.load(tmp_path)
+    assert_same(fit(resumed, steps=20, loss=losses.Wasserstein, r1=0), whole)
