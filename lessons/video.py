@@ -13,6 +13,7 @@ then 1 for the place, then MOTION), L words of a caption, E numbers a word.
 import io
 import math
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -476,7 +477,7 @@ def load_model(place):
     return model.eval()
 
 
-# Shares of the time that train_theatre has; what is left goes into drawing films and captions.
+# Shares of the steps, or of the time when all films are drawn; the rest is for what lies between.
 SHARES = {"autoencoder": 0.6, "paths": 0.25, "painter": 0.1}
 
 
@@ -497,13 +498,14 @@ def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="
     if not resume and any((folder / stage / training.CHECKPOINT).exists() for stage in SHARES):
         raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
                           f"it, or give another folder.")
-    lengths = {stage: {"minutes": minutes and minutes * share,
-                       "steps": steps and max(1, round(steps * share))}
-               for stage, share in SHARES.items()}
-    device = training.pick_device(device)
+    device, start = training.pick_device(device), time.perf_counter()
     scenes = Theatre.scenes(films, seed)
     video = torch.from_numpy(Theatre(size).film(scenes, seed).video)
     wordings = Wordings(scenes, seed=seed)
+    left = minutes and max(minutes - (time.perf_counter() - start) / 60, minutes / 2)
+    lengths = {stage: {"minutes": left and left * share,
+                       "steps": steps and max(1, round(steps * share))}
+               for stage, share in SHARES.items()}
 
     run = train_autoencoder(video, folder / "autoencoder", seed=seed, device=device,
                             **lengths["autoencoder"])
