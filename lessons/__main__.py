@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from lessons.errors import CourseError, nearest
+from lessons.errors import CourseError
 
 MODELS = "folder of a trained model, or theatre: the one that comes with the course"
 
@@ -89,8 +89,7 @@ def _train(options):
         from lessons.video import train_theatre as train
         how, default = {"size": options.size or 48}, 10
     else:
-        raise CourseError(f"Cannot train on '{options.data}'. "
-                          f"{nearest(options.data, ('theatre', 'mnist'))}")
+        raise CourseError(f"Cannot train on '{options.data}': use theatre or mnist.")
     minutes = None if options.steps else options.minutes or default
     train(options.out, steps=options.steps, minutes=minutes, seed=options.seed,
           device=options.device, resume=options.resume, **how)

@@ -470,10 +470,12 @@ def film(model, texts, count=1, seed=0, chunk=64):
 
 def load_model(place):
     """The model that `train_theatre` left in a folder, or the shipped one, "theatre"."""
+    path = Path(place) / training.MODEL
     tensors = checkpoints.shipped("theatre.safetensors") if str(place) == "theatre" else \
-        load_checkpoint(Path(place) / training.MODEL, MODEL)[0]
-    model = FilmMaker(tensors["autoencoder.stage"].shape[1])
-    model.load_state_dict(tensors)
+        load_checkpoint(path, MODEL)[0]
+    stage = tensors.get("autoencoder.stage", torch.zeros(3, 48, 48))  # it has the frames' size
+    model = FilmMaker(stage.shape[1])
+    checkpoints.load_weights(model, tensors, path)
     return model.eval()
 
 

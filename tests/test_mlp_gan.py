@@ -195,16 +195,23 @@ def test_data_that_are_damaged_without_a_network_are_told(tmp_path, capfd):
     (("generate", "--model", "x", "--out", "y.npz", "--count", "-1"), "'-1'"),
     (("generate", "--model", "x", "--out", "y.npz", "--count", "0"), "'0'"),
     (("generate", "--model", "x", "--out", "y.npz", "--count", "many"), "'many'"),
-    (("generate", "--model", "x", "--out", "y.mp4"), "y.mp4"),
-    (("generate", "--model", "x", "--out", "y"), ".npz"),
-    (("generate", "--model", "x", "--out", "y.npz", "a man is running"), "caption"),
-    (("generate", "--model", "x", "--out", "y.npz", ""), "caption"),
 ])
 def test_bad_input_is_told_in_one_sentence(tmp_path, monkeypatch, capfd, words, wrong):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training, "fit", lambda *rest, **options: pytest.fail("trained"))
     assert wrong in refused(capfd, *words)
     assert {path.name for path in tmp_path.iterdir()} == {"home"}  # and nothing was made
+
+
+@pytest.mark.parametrize("words,wrong", [
+    (("--out", "y.mp4"), "y.mp4"), (("--out", "y"), ".npz"),
+    (("--out", "y.npz", "a man is running"), "caption"), (("--out", "y.npz", ""), "caption"),
+])
+def test_what_a_model_of_digits_cannot_do_is_told(model, tmp_path, monkeypatch, capfd, words,
+                                                  wrong):
+    monkeypatch.chdir(tmp_path)
+    assert wrong in refused(capfd, "generate", "--model", model, *words)
+    assert {path.name for path in tmp_path.iterdir()} == {"home"}
 
 
 def test_a_device_that_is_not_here_is_told(tmp_path, monkeypatch, capfd):
@@ -215,7 +222,8 @@ def test_a_device_that_is_not_here_is_told(tmp_path, monkeypatch, capfd):
 
 def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path, monkeypatch, capfd):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(training, "_one_step", lambda *rest: pytest.fail("trained all the same"))
+    monkeypatch.setattr(training, "update_discriminator", 
+                        lambda *rest: pytest.fail("trained all the same"))
     assert str(tmp_path / "file") in refused(capfd, "train", "--data", "mnist", "--steps", 1,
                                              "--out", tmp_path / "file" / "m")
 

@@ -244,8 +244,11 @@ def test_the_logged_losses_are_those_of_the_networks():
 def test_the_penalty_is_applied_every_eighth_step_and_eight_times_as_strong(monkeypatch):
     seen = []
     update = training.update_discriminator
-    monkeypatch.setattr(training, "update_discriminator",
-                        lambda *rest: seen.append(rest[-1]) or update(*rest))
+
+    def watched(run, loss, real, fake, conditions, r1, *rest):
+        seen.append(r1)
+        return update(run, loss, real, fake, conditions, r1, *rest)
+    monkeypatch.setattr(training, "update_discriminator", watched)
     fit(toy_run(), steps=17, r1=0.25, r1_every=8)
     assert seen == [2.0 if step in (0, 8, 16) else 0 for step in range(17)]
 
