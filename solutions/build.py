@@ -26,7 +26,7 @@ from lessons import exercises
 
 HERE = Path(__file__).resolve().parent
 STUDENTS = HERE.parent / "notebooks"
-SHOWN = "01_mlp_gan.ipynb"  # the lesson whose first picture opens README
+SHOWN = "00_start_here.ipynb"  # the lesson whose first picture opens README
 REGION = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION[ \t]*$", re.M | re.S)
 CHECK = re.compile(r"""exercises\.check\(\s*["']([\d.]+)["']""")
 BADGE = re.compile(r"(colab\.research\.google\.com/github/[^/\s]+/[^/\s]+/blob/[^/\s]+/)solutions/")

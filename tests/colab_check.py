@@ -114,7 +114,7 @@ def run(python, folder, numbers):
             shutil.copy(file, content)
         subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "av"], check=True)
         codes.append(subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax",
+            [sys.executable, "-m", "pytest", "-q", "--durations=8", "-p", "no:cacheprovider", "--nbval-lax",
              "--nbval-kernel-name=colab", "--nbval-cell-timeout=600", "--rootdir", content,
              "-c", ROOT / "pyproject.toml", content], env=environment).returncode)
     if not codes:
