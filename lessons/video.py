@@ -55,21 +55,44 @@ def cut(difference):
     x = torch.arange(W, device=weight.device) + 0.5
     total = weight.sum(1)
     place = torch.where(total > 0.5, (weight * x).sum(1) / total.clamp(min=0.5), W / 2)
-    columns = _columns(place, W)[:, None, None].expand(-1, *difference.shape[1:3], -1)
+    columns = window_columns(place, W)[:, None, None].expand(-1, *difference.shape[1:3], -1)
     return F.pad(difference, (W // 2, W // 2)).gather(3, columns), place
 
 
 def paste(windows, place, size):
     """Put windows (F, 3, H, W / 2) back where they were cut, on nothing: (F, 3, H, W)."""
-    columns = _columns(place, size)[:, None, None].expand_as(windows)
+    columns = window_columns(place, size)[:, None, None].expand_as(windows)  # (F, 3, H, W / 2)
     wide = windows.new_zeros(*windows.shape[:3], 2 * size)
     return wide.scatter(3, columns, windows)[..., size // 2:-(size // 2)]
 
 
-def _columns(place, W):
+def window_columns(place, W):
     """The columns of each window (F, W / 2) in a frame with W / 2 more columns on either side."""
     left = place.clamp(0, W).round() - W // 4 + W // 2
     return (left[:, None] + torch.arange(W // 2, device=place.device)).long()
+
+
+def one_content(codes):
+    """Who is there does not change within a film: codes (N, T, CONTENT + MOTION) -> the same shape,
+    the content of each film averaged over its frames, the motion as it is."""
+    content, motion = codes.split([CONTENT, MOTION], 2)
+    content = content.mean(1, keepdim=True).expand_as(content)                 # (N, T, CONTENT)
+    return torch.cat([content, motion], 2)
+
+
+def recast(who, what):
+    """Paths (N, T, D) in which the figures of `who` do what happens in `what`, both (N, T, D)."""
+    return torch.cat([who[..., :CONTENT], what[..., CONTENT:]], 2)
+
+
+def turns(start, speed):
+    """How far oscillators have turned, in radians: start (N, K), speed (N, T, K) -> (N, T, K).
+
+        turn_t = 2 pi start + sum over frames up to t of softplus(speed)
+
+    The sum makes the rhythm even where the speed is, and lets it change without a jump.
+    """
+    return 2 * math.pi * start[:, None] + F.softplus(speed).cumsum(1)
 
 
 class FrameEncoder(nn.Module):
@@ -142,8 +165,8 @@ class FrameAutoencoder(nn.Module):
         """Frames (F, H, W, 3) uint8, TOGETHER in a row from one film -> windows as they are, and
         as they come back, both (F, 3, H, W / 2)."""
         windows, place = cut(self._difference(frames))
-        content, motion = self.encoder(windows).split([CONTENT, MOTION], 1)
-        content = content.unflatten(0, (-1, TOGETHER)).mean(1).repeat_interleave(TOGETHER, 0)
+        codes = one_content(self.encoder(windows).unflatten(0, (-1, TOGETHER))).flatten(0, 1)
+        content, motion = codes.split([CONTENT, MOTION], 1)
         vectors = torch.cat([content, (place - place.round())[:, None], motion], 1)
         # a little noise: neighbouring vectors must mean similar pictures
         noise = 0.05 * torch.randn_like(vectors)
@@ -156,9 +179,8 @@ class FrameAutoencoder(nn.Module):
         video, paths = torch.as_tensor(video), []
         for part in video.split(chunk):
             windows, place = cut(self._difference(part.flatten(0, 1).to(self.stage.device)))
-            content, motion = self.encoder(windows).unflatten(0, part.shape[:2]).split(
-                [CONTENT, MOTION], 2)
-            content = content.mean(1, keepdim=True).expand_as(content)
+            codes = one_content(self.encoder(windows).unflatten(0, part.shape[:2]))
+            content, motion = codes.split([CONTENT, MOTION], 2)
             place = place.view(*part.shape[:2], 1) / self.size
             paths.append(torch.cat([content, place, motion], 2))
         return torch.cat(paths)                                                # (N, T, D)
@@ -270,9 +292,8 @@ class PathGenerator(nn.Module):
         still = torch.cat([noise, content], 1)[:, None].expand(-1, FRAMES, -1)
         moment = self.moment.expand(len(z), -1, -1)                            # (N, T, 32)
         x = self.enter(torch.cat([what, still, moment], 2))                    # (N, T, width)
-        turns = 2 * math.pi * self.start(noise)[:, None] \
-            + F.softplus(self.speed(x)).cumsum(1)                              # (N, T, 8)
-        x = x + self.swing(torch.cat([turns.sin(), turns.cos()], 2))
+        turned = turns(self.start(noise), self.speed(x))                       # (N, T, 8)
+        x = x + self.swing(torch.cat([turned.sin(), turned.cos()], 2))
         carried, _ = self.carry(x)
         step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
         place = (step * self.stride).cumsum(1)                                 # (N, T, 1)

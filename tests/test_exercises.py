@@ -135,6 +135,29 @@ class _Hinge:
         return fake.neg().mean()
 
 
+def _one_content(codes):
+    codes = codes.clone()
+    codes[..., :16] = codes[..., :16].sum(1, keepdim=True) / codes.shape[1]
+    return codes
+
+
+def _paste(windows, place, size):
+    frames = torch.zeros(*windows.shape[:3], size)
+    for i, middle in enumerate(place.clamp(0, size).round().int().tolist()):
+        for x in range(size // 2):
+            if 0 <= (at := middle - size // 4 + x) < size:
+                frames[i, :, :, at] = windows[i, :, :, x]
+    return frames
+
+
+def _turns(start, speed):
+    angle, angles = start * 2 * torch.pi, []
+    for t in range(speed.shape[1]):
+        angle = angle + torch.log1p(speed[:, t].exp())
+        angles.append(angle)
+    return torch.stack(angles, 1)
+
+
 RIGHT = {
     "0.1": 110592, "0.2": _frame_change, "0.3": _place,
     "0.4": "一个女人先走后跳，配着平静的音乐",
@@ -149,6 +172,10 @@ RIGHT = {
     "1.9": _r1,
     "1.10": _average,
     "2.1": _follows, "2.2": _frechet, "2.3": _coverage, "2.4": _Hinge,
+    "4.1": _one_content,
+    "4.2": _paste,
+    "4.3": _turns,
+    "4.4": lambda who, what: torch.where(torch.arange(who.shape[2]) < 16, who, what),
 }
 
 

@@ -1,0 +1,139 @@
+"""Checks of lesson 4: content and motion, the window that is put back, the turning, the recast."""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from lessons import video
+from lessons.exercises import Exercise
+from lessons.video import CONTENT, MOTION, PATH
+
+
+def _rng(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+# 4.1 -------------------------------------------------------------------------------------------
+def _codes():
+    return [(torch.randn(N, T, CONTENT + MOTION, generator=_rng(N)),) for N, T in ((3, 5), (4, 7))]
+
+
+def _averaged(what, axis):
+    def wrong(codes):
+        parts = list(codes.split([CONTENT, MOTION], 2))
+        for i in what:
+            parts[i] = parts[i].mean(axis, keepdim=True).expand_as(parts[i])
+        return torch.cat(parts, 2)
+    return wrong
+
+
+def _not_repeated(codes):
+    return torch.cat([codes[:, :1, :CONTENT].mean(1, keepdim=True), codes[:, :1, CONTENT:]], 2)
+
+
+def _first_frame(codes):
+    content = codes[:, :1, :CONTENT].expand(-1, codes.shape[1], -1)
+    return torch.cat([content, codes[..., CONTENT:]], 2)
+
+
+Exercise("4.1", ours=video.one_content, cases=_codes, mistakes=[
+    ("You averaged over the films of the batch, axis 0: everyone becomes the same person. The "
+     "frames are axis 1.", _averaged([0], 0)),
+    ("You averaged the motion as well: now nobody moves.", _averaged([0, 1], 1)),
+    ("You averaged the motion and kept the content: it should be the other way round.",
+     _averaged([1], 1)),
+    ("You took the content of the first frame for all: average over the frames, so that the "
+     "mistake of one frame counts less.", _first_frame),
+    ("Your film has one frame left: the mean must be repeated for each frame (expand_as).",
+     _not_repeated),
+])
+
+
+# 4.2 -------------------------------------------------------------------------------------------
+def _windows():
+    """Windows with places at both edges, beyond them, and between pixels."""
+    cases = []
+    for seed, (size, H) in enumerate(((16, 5), (24, 7)), 1):
+        place = torch.tensor([0.0, -3.0, size + 2.0, size / 2, 0.3 * size, 0.71 * size, size - 0.4])
+        cases.append((torch.randn(len(place), 3, H, size // 2, generator=_rng(seed)), place, size))
+    return cases
+
+
+def _pasted(crop=None, way="wide"):
+    def wrong(windows, place, size):
+        columns = video.window_columns(place, size)[:, None, None].expand_as(windows)
+        if way == "late":
+            columns = columns + size // 4
+        if way == "around":
+            frame = windows.new_zeros(*windows.shape[:3], size)
+            return frame.scatter(3, (columns - size // 2) % size, windows)
+        if way == "pressed":
+            frame = windows.new_zeros(*windows.shape[:3], size)
+            return frame.scatter(3, (columns - size // 2).clamp(0, size - 1), windows)
+        wide = windows.new_zeros(*windows.shape[:3], 2 * size).scatter(3, columns, windows)
+        return wide if crop is None else wide[..., crop[0](size):crop[1](size)]
+    return wrong
+
+
+_MIDDLE = (lambda size: size // 2, lambda size: -(size // 2))
+Exercise("4.2", ours=video.paste, cases=_windows, mistakes=[
+    ("The result is as wide as the canvas with its margins: cut size / 2 columns off on either "
+     "side.", _pasted()),
+    ("You kept the left part of the canvas: the frame is its middle, size / 2 columns in from "
+     "either side.", _pasted((lambda size: 0, lambda size: size))),
+    ("What leaves on one side comes in on the other: paste on a canvas with margins, then cut "
+     "them off.", _pasted(way="around")),
+    ("What should be cut off is pressed into the outermost column: paste on a canvas with "
+     "margins, then cut them off.", _pasted(way="pressed")),
+    ("The window begins at the place instead of having it in its middle: all is a quarter of a "
+     "frame too far to the right.", _pasted(_MIDDLE, "late")),
+])
+
+
+# 4.3 -------------------------------------------------------------------------------------------
+def _oscillators():
+    return [(torch.randn(N, K, generator=_rng(N)), torch.randn(N, T, K, generator=_rng(K)))
+            for N, T, K in ((2, 5, 3), (4, 6, 7))]
+
+
+def _begin(start):
+    return 2 * math.pi * start[:, None]
+
+
+Exercise("4.3", ours=video.turns, cases=_oscillators, mistakes=[
+    ("You added up over the films, axis 0: the frames are axis 1.",
+     lambda start, speed: _begin(start) + F.softplus(speed).cumsum(0)),
+    ("You added up over the oscillators, the last axis: the frames are axis 1.",
+     lambda start, speed: _begin(start) + F.softplus(speed).cumsum(2)),
+    ("Nothing is added up: this is the speed at each frame, not how far it has turned.",
+     lambda start, speed: _begin(start) + F.softplus(speed)),
+    ("A speed may come out negative: without softplus an oscillator can turn back.",
+     lambda start, speed: _begin(start) + speed.cumsum(1)),
+    ("The sum was taken before softplus: make each speed positive first, then add up.",
+     lambda start, speed: _begin(start) + F.softplus(speed.cumsum(1))),
+    ("The start is missing: all films would begin with the same foot.",
+     lambda start, speed: F.softplus(speed).cumsum(1)),
+    ("The start is counted in turns, the result in radians: a turn is 2 pi.",
+     lambda start, speed: start[:, None] + F.softplus(speed).cumsum(1)),
+    ("The start is added at every frame anew: it belongs outside the sum.",
+     lambda start, speed: (_begin(start) + F.softplus(speed)).cumsum(1)),
+])
+
+
+# 4.4 -------------------------------------------------------------------------------------------
+def _two():
+    return [tuple(torch.randn(N, T, PATH, generator=_rng(seed + N)) for seed in (0, 9))
+            for N, T in ((2, 5), (3, 4))]
+
+
+Exercise("4.4", ours=video.recast, cases=_two, mistakes=[
+    ("Figures and events are swapped: the content belongs to `who`, the rest to `what`.",
+     lambda who, what: torch.cat([what[..., :CONTENT], who[..., CONTENT:]], 2)),
+    ("The place came with the figure: it belongs to what happens, so cut right after the content.",
+     lambda who, what: torch.cat([who[..., :CONTENT + 1], what[..., CONTENT + 1:]], 2)),
+    ("You cut the frames, not the numbers of a frame: the numbers are the last axis.",
+     lambda who, what: torch.cat([who[:, :CONTENT], what[:, CONTENT:]], 1)),
+    ("This is the mean of both films: take each number from one of them.",
+     lambda who, what: (who + what) / 2),
+])
