@@ -136,7 +136,7 @@ def training_images():
         images, _ = mnist("train")
     except CourseError as reason:
         print(f"Training on centred theatre figures, since MNIST is not to be had: {reason}")
-        return theatre_figures(20_000), False
+        return theatre_figures(6_000), False
     print("Training on the handwritten digits of MNIST.")
     return images, True
 

@@ -97,7 +97,8 @@ def main():
 def run(python, folder, numbers):
     """Run each notebook in a folder of its own, as a fresh machine would; the worst exit code."""
     environment = {**os.environ, **redirect(repository(), snapshot(folder)),
-                   "LESSONS_SMOKE": "1", "JUPYTER_PATH": str(folder / "jupyter")}
+                   "LESSONS_SMOKE": "1", "OMP_WAIT_POLICY": "PASSIVE",
+                   "JUPYTER_PATH": str(folder / "jupyter")}
     environment.pop("PYTHONPATH", None)
     kernel = folder / "jupyter" / "kernels" / "colab" / "kernel.json"
     kernel.parent.mkdir(parents=True)
@@ -114,7 +115,7 @@ def run(python, folder, numbers):
             shutil.copy(file, content)
         subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "av"], check=True)
         codes.append(subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--durations=8", "-p", "no:cacheprovider", "--nbval-lax",
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax",
              "--nbval-kernel-name=colab", "--nbval-cell-timeout=600", "--rootdir", content,
              "-c", ROOT / "pyproject.toml", content], env=environment).returncode)
     if not codes:

@@ -23,7 +23,7 @@ SETTINGS = {"apputils-extension/notification": {"fetchNews": "false", "checkForU
             "notebook-extension/tracker": {"windowingMode": "none"}}  # every cell is on the page
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--mute-audio",
          "--autoplay-policy=no-user-gesture-required"]
-SECONDS = 240  # for a whole lesson, on a machine that does other things as well
+SECONDS = 600  # for a whole lesson, on a machine that does other things as well
 
 
 # The browser and the server ----------------------------------------------------------------------

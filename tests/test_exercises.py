@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons import exercises
+from lessons import exercises, losses, measuring, mlp_gan
 from lessons.errors import CourseError
 
 exercises.exercise("0.1")  # loads all
@@ -199,6 +199,25 @@ def test_changing_the_input_is_noticed(capsys):
 def test_right_for_one_size_only_does_not_pass(capsys):
     ours = exercises.EXERCISES["1.7"].ours
     assert exercises.check("1.7", lambda x: ours(x[:23]) if len(x) >= 23 else ours(x)) is ours
+
+
+@pytest.mark.parametrize("number,answer", [
+    ("0.1", np.prod((16, 48, 48, 3))),
+    ("0.2", lambda video: np.flip(np.flip(measuring.frame_change(video), 1), 1)),
+])
+def test_numbers_and_views_of_numpy_are_right_answers_too(number, answer, capsys):
+    assert exercises.check(number, answer) is answer, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number,wrong", [
+    ("1.1", lambda x: x[:, None].double() / 127.5 - 1),
+    ("1.4", lambda outputs, value: torch.full((len(outputs), 1), value)),
+    ("1.6", lambda g, d, *rest: (d.requires_grad_(False), mlp_gan.generator_step(g, d, *rest))[1]),
+    ("1.8", lambda x, t: losses.bce_with_logits(x.detach(), t)),
+])
+def test_what_would_break_the_lesson_later_is_not_right(number, wrong, capsys):
+    assert exercises.check(number, wrong) is exercises.EXERCISES[number].ours
+    assert "not yet" in capsys.readouterr().out
 
 
 def test_unknown_number_names_the_nearest():

@@ -99,9 +99,12 @@ Exercise("1.3", ours=mlp_gan.ArticleDiscriminator, observe=_try_discriminator,
 
 
 # 1.4 -------------------------------------------------------------------------------------------
-Exercise("1.4", ours=mlp_gan.labels, cases=lambda: [(torch.rand(n, 1, generator=_rng(n)), v)
-                                                    for n, v in ((4, 1.0), (7, 0.0), (3, 0.9))],
-         mistakes=[
+def _outputs():
+    return [(torch.rand(shape, generator=_rng()), value)
+            for shape, value in (((4, 1), 1.0), ((7, 1), 0.0), ((2, 3, 5), 0.9))]
+
+
+Exercise("1.4", ours=mlp_gan.labels, cases=_outputs, mistakes=[
     ("The labels have shape (N,), the outputs (N, 1): this is the article's own mistake.",
      lambda outputs, value: torch.full((len(outputs),), value)),
     ("The labels are whole numbers: binary cross-entropy wants floats.",
@@ -135,7 +138,10 @@ def _play(step, generator, discriminator, criterion, real, z, teaches):
     loss = step(generator, discriminator, optimizer, criterion, *arguments)
     seen = {"loss": torch.as_tensor(loss).detach().float().reshape(()),
             "discriminator's weights after the step": _weights(discriminator),
-            "generator's weights after the step": _weights(generator)}
+            "generator's weights after the step": _weights(generator),
+            "freedom of both networks to learn after the step":
+                all(p.requires_grad and network.training for network in (generator, discriminator)
+                    for p in network.parameters())}
     if teaches is discriminator:
         seen["generator's gradient"] = _gradients(generator)
     return seen
@@ -233,7 +239,15 @@ def _naive_bce(logits, targets):
     return -(targets * torch.log(p) + (1 - targets) * torch.log(1 - p)).mean()
 
 
-Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, mistakes=[
+def _with_gradient(loss, logits, targets):
+    value = loss(logits.requires_grad_(), targets)
+    if value.requires_grad:
+        value.sum().backward()
+    gradient = torch.zeros_like(targets) if logits.grad is None else logits.grad
+    return {"": value.detach(), "gradient for the logits": gradient.nan_to_num()}
+
+
+Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, observe=_with_gradient, mistakes=[
     ("This is the sum over the batch: take the mean, or the step grows with the batch.",
      lambda x, t: losses.bce_with_logits(x, t) * x.numel()),
     ("Right for small logits, but infinite or not a number for large ones: never take the "
