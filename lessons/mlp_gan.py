@@ -224,6 +224,7 @@ def generate(folder, count, seed, out):
 def main(name="mnist"):
     """Train and ship one of lesson 1's generators: "mnist", the mended one, for three minutes;
     for as many steps "mnist_as_written", the article's, "mnist_no_leak" or "mnist_no_penalty"."""
+    checkpoints.listed(f"{name}.safetensors")  # an unknown name stops here, before any training
     images, _ = mnist("train")
     if name == "mnist":
         with tempfile.TemporaryDirectory() as folder:
@@ -242,9 +243,8 @@ def main(name="mnist"):
             generator = run.average
     scores = score_digits(draw_images(generator.eval(), 5000))
     scores = {"steps": steps} | {key: round(value, 4) for key, value in scores.items()}
-    checkpoints.ship(f"{name}.safetensors", {key: value.half() for key, value in
-                                 generator.state_dict().items()},
-         f"python -m lessons.mlp_gan {name}", scores)
+    halves = {key: value.half() for key, value in generator.state_dict().items()}
+    checkpoints.ship(f"{name}.safetensors", halves, f"python -m lessons.mlp_gan {name}", scores)
     print(name, scores)
 
 
