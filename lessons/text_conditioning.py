@@ -48,7 +48,7 @@ def meanings(texts):
     return torch.tensor(rows)                                                  # (N, 6)
 
 
-def reword(text, rng, swap=0.25, fill=0.04, nameless=0.05):
+def reword(text, rng, swap=0.4, fill=0.04, nameless=0.05):
     """The caption in other words, some of them not in good grammar, so that a network meets every
     word that the course knows. rng: a numpy Generator.
 
@@ -82,6 +82,36 @@ def _synonyms(lexicon):
 
 
 SYNONYMS = {language: _synonyms(lexicon) for language, lexicon in captions.LEXICON.items()}
+
+
+def _fillers():
+    """What may be left open: for actor, colour and direction, plain words as numbers (W,), and
+    which of WORDS speak of it (V,)."""
+    found = []
+    for slot, values in (("actor", ACTORS), ("color", COLORS), ("direction", DIRECTIONS)):
+        speaks = {phrase for lexicon in captions.LEXICON.values()
+                  for phrase, (kind, value) in lexicon.items() if kind == slot and value}
+        found.append((torch.tensor([IDS[value] for value in values]),
+                      torch.tensor([word in speaks for word in WORDS])))
+    return found
+
+
+FILLERS = _fillers()
+
+
+def complete(ids, z):
+    """Captions with a word for each thing that they leave open: ids (N, L) -> (N, L + 3).
+
+    The first three numbers of the noise z (N, any) draw the actor, the colour and the direction,
+    all values being equally likely; padding stands where the caption has said it.
+    """
+    chance = torch.special.ndtr(z[:, :3].float()).clamp(max=1 - 1e-6)          # (N, 3) in [0, 1)
+    added = []
+    for u, (values, speaks) in zip(chance.T, FILLERS, strict=True):
+        word = values.to(ids.device)[(u * len(values)).long()]
+        open_ = ~speaks.to(ids.device)[ids].any(1)                             # (N,)
+        added.append(word * open_)
+    return torch.cat([ids, torch.stack(added, 1)], 1)                          # (N, L + 3)
 
 
 class Wordings:

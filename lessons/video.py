@@ -23,6 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lessons import checkpoints, measuring, training
+from lessons.attention import WordAttention
 from lessons.checkpoints import load_checkpoint, save_checkpoint, write_whole
 from lessons.errors import CourseError
 from lessons.losses import NonSaturating, Relativistic
@@ -30,6 +31,7 @@ from lessons.text_conditioning import (
     Matching,
     TextEncoder,
     Wordings,
+    complete,
     contrastive_loss,
     decode,
     encode,
@@ -39,6 +41,7 @@ from lessons.theatre import Theatre
 CONTENT, MOTION = 16, 16  # numbers: who is there, averaged over a film; the posture in one frame
 PATH = CONTENT + 1 + MOTION
 LATENT = 48    # numbers of noise that become one path
+OWN = 4        # of them have a meaning of their own: actor, colour, direction; where it starts
 FRAMES = 16    # of a film
 TOGETHER = 4   # frames of one film in a batch of the autoencoder
 MODEL = "theatre"  # the name that a checkpoint of this lesson carries
@@ -48,13 +51,17 @@ def cut(difference):
     """Cut out what differs from the empty stage: windows that have it in their middle.
 
     difference: frames minus the empty stage, (F, 3, H, W). Returns windows (F, 3, H, W / 2) and
-    the middle of each in pixels, (F,): the mean x of what differs, W / 2 where nothing does.
+    the middle of each in pixels, (F,): half of what differs lies to its left, half to its right; it
+    is W / 2 where nothing differs. (The mean would move with every arm that waves.)
     """
     W = difference.shape[3]
     weight = difference.abs().amax(1).sum(1)                                   # (F, W)
-    x = torch.arange(W, device=weight.device) + 0.5
     total = weight.sum(1)
-    place = torch.where(total > 0.5, (weight * x).sum(1) / total.clamp(min=0.5), W / 2)
+    left = weight.cumsum(1) / total.clamp(min=0.5)[:, None]                    # (F, W)
+    column = (left < 0.5).sum(1, keepdim=True).clamp(max=W - 1)                # (F, 1)
+    share = weight.gather(1, column) / total.clamp(min=0.5)[:, None]           # of that column
+    inside = (0.5 - left.gather(1, column)) / share.clamp(min=1e-6) + 1        # 0 to 1
+    place = torch.where(total > 0.5, (column + inside)[:, 0], W / 2)
     columns = window_columns(place, W)[:, None, None].expand(-1, *difference.shape[1:3], -1)
     return F.pad(difference, (W // 2, W // 2)).gather(3, columns), place
 
@@ -93,6 +100,19 @@ def turns(start, speed):
     The sum makes the rhythm even where the speed is, and lets it change without a jump.
     """
     return 2 * math.pi * start[:, None] + F.softplus(speed).cumsum(1)
+
+
+def hold(motion, stay):
+    """Postures (N, T, C) that stay as they were where stay (N, T, 1) is 1 and change where it is 0.
+
+        held_t = stay_t held_(t-1) + (1 - stay_t) motion_t
+
+    Who stands does not tremble, since a gate that is shut is shut exactly.
+    """
+    held = [motion[:, 0]]
+    for t in range(1, motion.shape[1]):
+        held.append(torch.lerp(motion[:, t], held[-1], stay[:, t]))
+    return torch.stack(held, 1)                                                # (N, T, C)
 
 
 class FrameEncoder(nn.Module):
@@ -225,44 +245,19 @@ def reconstruction_loss(autoencoder, frames):
     return (weight * (error.abs() + 2 * error.square())).mean() + (across + down) / 2
 
 
-class WordAttention(nn.Module):
-    """Learned questions to the words of a caption: each question gets words for an answer.
-
-        attention = softmax over words of (q . k_i / sqrt(32)),   k_i = K state_i
-        answer = sum over words of attention_i * embedding_i
-
-    What a question looks for depends on the context of a word (its state); what it finds there is
-    the word itself: to know the second action, it must look at the second verb.
-
-    forward: words, states (N, L, E), there (N, L) -> answers (N, Q, heads * E), attention
-    (N, heads, Q, L), each row summing to 1 over the words that are there.
-    """
-
-    def __init__(self, questions, heads=2, width=64):
-        super().__init__()
-        self.questions = nn.Parameter(torch.randn(heads, questions, 32))
-        self.keys = nn.Linear(width, heads * 32)
-
-    def forward(self, words, states, there):
-        keys = self.keys(states).unflatten(2, (-1, 32))                        # (N, L, heads, 32)
-        scores = torch.einsum("hqe,nlhe->nhql", self.questions, keys) / math.sqrt(32)
-        attention = scores.masked_fill(~there[:, None, None], -torch.inf).softmax(3)
-        answers = torch.einsum("nhql,nle->nqhe", attention, words).flatten(2)
-        return answers, attention
-
-
 class PathGenerator(nn.Module):
     """G(z, t): noise z (N, LATENT) and captions (N, L) -> paths (N, T, D), standardised.
 
-    Who is there is asked once a film; what happens is asked anew at each frame. Oscillators give
-    the rhythm of steps: the words set how fast they turn, the noise where they begin. A GRU carries
-    the movement from frame to frame.
+    Noise decides first what the caption leaves open. Who is there is asked once a film; what
+    happens is asked anew at each frame. Oscillators give the rhythm of steps: the words set how
+    fast they turn, the noise where they begin. A GRU carries the movement from frame to frame, and
+    one number of the noise sets where the film begins.
     """
 
     def __init__(self, width=160):
         super().__init__()
         self.text = TextEncoder()
-        self.noise = nn.Sequential(nn.Linear(LATENT, 128), nn.LeakyReLU(0.2),
+        self.noise = nn.Sequential(nn.Linear(LATENT - OWN, 128), nn.LeakyReLU(0.2),
                                    nn.Linear(128, 128), nn.LeakyReLU(0.2))
         self.who = WordAttention(1)
         self.what = WordAttention(FRAMES)
@@ -275,30 +270,36 @@ class PathGenerator(nn.Module):
         self.swing = nn.Linear(16, width)
         self.carry = nn.GRU(width, width, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(2 * width, 256), nn.LeakyReLU(0.2),
-                                   nn.Linear(256, 1 + MOTION))
-        # a place is where the film began, and from there one small step a frame
-        self.register_buffer("stride", torch.tensor([1.0] + [0.2] * (FRAMES - 1))[:, None])
+                                   nn.Linear(256, 2 + 1 + MOTION))
+        self.begin = nn.Linear(128 + 128, 2)
 
     def forward(self, z, ids, *_):
         return self.explained(z, ids)[0]
 
     def explained(self, z, ids):
         """(paths (N, T, D), attention (N, T, L) of the frames to the words, mean of the heads)."""
-        words, states, _ = self.text(ids)
-        noise = self.noise(z)                                                  # (N, 128)
-        who, _ = self.who(words, states, ids > 0)                              # (N, 1, 128)
+        full = complete(ids, z)                                                # (N, L + 3)
+        words, states, _ = self.text(full)
+        noise = self.noise(z[:, OWN:])                                         # (N, 128)
+        who, _ = self.who(words, states, full > 0)                             # (N, 1, 128)
         content = self.content(torch.cat([who[:, 0], noise], 1))               # (N, CONTENT)
-        what, attention = self.what(words, states, ids > 0)                    # (N, T, 128)
+        what, attention = self.what(words, states, full > 0)                   # (N, T, 128)
         still = torch.cat([noise, content], 1)[:, None].expand(-1, FRAMES, -1)
         moment = self.moment.expand(len(z), -1, -1)                            # (N, T, 32)
         x = self.enter(torch.cat([what, still, moment], 2))                    # (N, T, width)
         turned = turns(self.start(noise), self.speed(x))                       # (N, T, 8)
         x = x + self.swing(torch.cat([turned.sin(), turned.cos()], 2))
         carried, _ = self.carry(x)
-        step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
-        place = (step * self.stride).cumsum(1)                                 # (N, T, 1)
+        stay, step, motion = self.leave(torch.cat([x, carried], 2)).split([2, 1, MOTION], 2)
+        stay = F.hardsigmoid(stay - 1.5)                                       # (N, T, 2)
+        middle, width = self.begin(torch.cat([who[:, 0], what[:, 0]], 1)).split(1, 1)
+        start = middle + F.softplus(width + 0.5) * z[:, 3:4]                   # (N, 1)
+        # a place is where the film began, and from there one small step a frame
+        place = start[:, None] + (0.2 * (1 - stay[..., :1]) * step).cumsum(1)  # (N, T, 1)
         content = content[:, None].expand(-1, FRAMES, -1)
-        return torch.cat([content, place, motion], 2), attention.mean(1)
+        said = attention.mean(1)[..., :ids.shape[1]]                           # (N, T, L)
+        return torch.cat([content, place, hold(motion, stay[..., 1:])], 2), \
+            said / said.sum(2, keepdim=True).clamp(min=1e-6)
 
 
 class Steps(nn.Module):
@@ -320,42 +321,52 @@ class PathDiscriminator(nn.Module):
     """D(x, t): is this path real, and does it fit the caption?
 
     forward: paths (N, T, D), captions (N, L) -> logits (N,); and for the contrastive loss a
-    vector of the path, one of the caption, (N, 64) each, and the scale of their product (N,).
+    vector of the path, one of the caption, (N, T * 32) each, and the scale of their product (N,).
     The logit is that of the whole path, which sees all changes in order, and half of the mean over
-    frames, each seen by itself.
+    frames, each seen by itself. The two vectors are made frame by frame: what is seen there beside
+    what the words say of it, so that the order of two actions is learnt soon.
     """
 
     def __init__(self, width=160):
         super().__init__()
         self.text = TextEncoder()
-        self.enter = nn.Sequential(nn.Linear(2 * PATH, width), nn.LeakyReLU(0.2))
+        self.enter = nn.Sequential(nn.Linear(3 * PATH, width), nn.LeakyReLU(0.2))
         self.near = Steps(width, 3, 1)
         self.far = nn.Sequential(Steps(width, 4, 2), Steps(width, 4, 2))
         self.sum_up = nn.Sequential(nn.Linear(FRAMES // 4 * width, 256), nn.LeakyReLU(0.2))
         self.frame = nn.Sequential(nn.Linear(PATH, width), nn.LeakyReLU(0.2),
                                    nn.Linear(width, width), nn.LeakyReLU(0.2))
         self.fits, self.frame_fits = Matching(256), Matching(width)
-        self.match = nn.Linear(256, 64)
-        self.register_buffer("pace", torch.ones(PATH))  # of real changes from frame to frame
+        self.what = WordAttention(FRAMES)
+        self.see, self.say = nn.Linear(width, 32), nn.Linear(128 + 64, 32)
+        self.register_buffer("pace", torch.ones(2, PATH))  # of real changes, and of their changes
         self.scale = nn.Parameter(torch.tensor(1.6))
 
     def forward(self, paths, ids, *_):
-        _, _, sentence = self.text(ids)
-        change = F.pad(paths.diff(dim=1), (0, 0, 1, 0)) / self.pace            # (N, T, D)
-        x = self.enter(torch.cat([paths, change], 2))                          # (N, T, width)
-        whole = self.sum_up(self.far(x + self.near(x)).flatten(1))             # (N, 256)
+        words, states, sentence = self.text(ids)
+        change = F.pad(paths.diff(dim=1), (0, 0, 1, 0)) / self.pace[0]         # (N, T, D)
+        bend = F.pad(paths.diff(n=2, dim=1), (0, 0, 2, 0)) / self.pace[1]      # (N, T, D)
+        x = self.enter(torch.cat([paths, change, bend], 2))                    # (N, T, width)
+        x = x + self.near(x)
+        whole = self.sum_up(self.far(x).flatten(1))                            # (N, 256)
         frames = self.frame(paths).flatten(0, 1)                               # (N T, width)
         each = self.frame_fits(frames, sentence.repeat_interleave(FRAMES, 0))
         logits = self.fits(whole, sentence) + each.view(-1, FRAMES).mean(1) / 2
         scale = self.scale.exp().clamp(max=30).expand(len(paths))
-        return logits, self.match(whole), sentence, scale
+        what, _ = self.what(words, states, ids > 0)                            # (N, T, 128)
+        said = torch.cat([what, sentence[:, None].expand(-1, FRAMES, -1)], 2)
+        return logits, self.see(x).flatten(1), self.say(said).flatten(1), scale
 
 
 class MatchAndSmooth:
-    """What is added to the adversarial losses: paths must match their captions, and be smooth."""
+    """What is added to the adversarial losses: paths must match their captions, and be smooth.
 
-    def __init__(self, smooth=0.1):
-        self.smooth = smooth
+    match, smooth: what the two weigh for the generator. The discriminator learns to match with
+    weight 1; a generator that is pressed as hard makes the most typical film of every caption.
+    """
+
+    def __init__(self, match=0.3, smooth=0.1):
+        self.match, self.smooth = match, smooth
 
     def discriminator(self, more, conditions):
         films, sentences, scale = more
@@ -363,7 +374,7 @@ class MatchAndSmooth:
 
     def generator(self, real, fake, more, conditions):
         bends = fake.diff(n=2, dim=1).square().mean()
-        return self.discriminator(more, conditions) + self.smooth * bends
+        return self.match * self.discriminator(more, conditions) + self.smooth * bends
 
 
 class Painter(nn.Module):
@@ -587,7 +598,8 @@ def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length)
         rows = torch.randint(len(paths), (n,), generator=rng)
         return paths[rows], *wordings.draw(rows, rng)
     discriminator = PathDiscriminator()
-    discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
+    discriminator.pace.copy_(torch.stack([paths.diff(n=n, dim=1).std((0, 1)).clamp(min=0.05)
+                                          for n in (1, 2)]))
     run = training.Run(PathGenerator(), discriminator, model=f"{MODEL} paths", seed=seed,
                        device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,

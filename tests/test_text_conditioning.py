@@ -64,6 +64,20 @@ def test_wordings_are_of_their_scenes_and_hold_every_word(scenes):
     assert len(many) == len(text.WORDS)
 
 
+def test_noise_completes_what_a_caption_leaves_open():
+    texts = ["a man is running", "someone runs leftwards", "一个红衣男人先走后跑",
+             "a child in red jumps towards the left"]
+    z = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
+    for row, open_ in zip(text.encode(texts), ((0, 1, 1), (1, 1, 0), (0, 0, 1), (0, 0, 0)),
+                          strict=True):
+        full = text.complete(row.expand(400, -1), z)
+        assert torch.equal(full[:, :-3], row.expand(400, -1))
+        for added, free, values in zip(full[:, -3:].T, open_, (3, 4, 2), strict=True):
+            counts = added.unique(return_counts=True)[1]
+            assert len(counts) == (values if free else 1)
+            assert (added > 0).all() == bool(free) and counts.min() > 60
+
+
 def test_padding_changes_nothing(scenes):
     encoder = text.TextEncoder()
     ids = text.encode([captions.describe(scene) for scene in scenes[:9]])
