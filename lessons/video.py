@@ -102,19 +102,6 @@ def turns(start, speed):
     return 2 * math.pi * start[:, None] + F.softplus(speed).cumsum(1)
 
 
-def hold(motion, stay):
-    """Postures (N, T, C) that stay as they were where stay (N, T, 1) is 1 and change where it is 0.
-
-        held_t = stay_t held_(t-1) + (1 - stay_t) motion_t
-
-    Who stands does not tremble, since a gate that is shut is shut exactly.
-    """
-    held = [motion[:, 0]]
-    for t in range(1, motion.shape[1]):
-        held.append(torch.lerp(motion[:, t], held[-1], stay[:, t]))
-    return torch.stack(held, 1)                                                # (N, T, C)
-
-
 class FrameEncoder(nn.Module):
     """Windows (F, 3, H, W / 2) -> content and motion, (F, CONTENT + MOTION)."""
 
@@ -270,7 +257,7 @@ class PathGenerator(nn.Module):
         self.swing = nn.Linear(16, width)
         self.carry = nn.GRU(width, width, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(2 * width, 256), nn.LeakyReLU(0.2),
-                                   nn.Linear(256, 2 + 1 + MOTION))
+                                   nn.Linear(256, 1 + MOTION))
         self.begin = nn.Linear(128 + 128, 2)
 
     def forward(self, z, ids, *_):
@@ -290,15 +277,14 @@ class PathGenerator(nn.Module):
         turned = turns(self.start(noise), self.speed(x))                       # (N, T, 8)
         x = x + self.swing(torch.cat([turned.sin(), turned.cos()], 2))
         carried, _ = self.carry(x)
-        stay, step, motion = self.leave(torch.cat([x, carried], 2)).split([2, 1, MOTION], 2)
-        stay = F.hardsigmoid(stay - 1.5)                                       # (N, T, 2)
+        step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
         middle, width = self.begin(torch.cat([who[:, 0], what[:, 0]], 1)).split(1, 1)
         start = middle + F.softplus(width + 0.5) * z[:, 3:4]                   # (N, 1)
         # a place is where the film began, and from there one small step a frame
-        place = start[:, None] + (0.2 * (1 - stay[..., :1]) * step).cumsum(1)  # (N, T, 1)
+        place = start[:, None] + (0.2 * step).cumsum(1)                        # (N, T, 1)
         content = content[:, None].expand(-1, FRAMES, -1)
         said = attention.mean(1)[..., :ids.shape[1]]                           # (N, T, L)
-        return torch.cat([content, place, hold(motion, stay[..., 1:])], 2), \
+        return torch.cat([content, place, motion], 2), \
             said / said.sum(2, keepdim=True).clamp(min=1e-6)
 
 
@@ -321,32 +307,33 @@ class PathDiscriminator(nn.Module):
     """D(x, t): is this path real, and does it fit the caption?
 
     forward: paths (N, T, D), captions (N, L) -> logits (N,); and for the contrastive loss a
-    vector of the path, one of the caption, (N, T * 32) each, and the scale of their product (N,).
-    The logit is that of the whole path, which sees all changes in order, and half of the mean over
-    frames, each seen by itself. The two vectors are made frame by frame: what is seen there beside
-    what the words say of it, so that the order of two actions is learnt soon.
+    vector of the path, one of the caption, (N, 64 + T * 32) each, and the scale of their product
+    (N,). The logit is that of the whole path, which sees all changes in order, and half of the mean
+    over frames, each seen by itself. The first half of the two vectors speaks of the whole film;
+    the second goes frame by frame, what is seen there beside what the words say of it, so that the
+    order of two actions is learnt soon.
     """
 
     def __init__(self, width=160):
         super().__init__()
         self.text = TextEncoder()
-        self.enter = nn.Sequential(nn.Linear(3 * PATH, width), nn.LeakyReLU(0.2))
+        self.enter = nn.Sequential(nn.Linear(2 * PATH, width), nn.LeakyReLU(0.2))
         self.near = Steps(width, 3, 1)
         self.far = nn.Sequential(Steps(width, 4, 2), Steps(width, 4, 2))
         self.sum_up = nn.Sequential(nn.Linear(FRAMES // 4 * width, 256), nn.LeakyReLU(0.2))
         self.frame = nn.Sequential(nn.Linear(PATH, width), nn.LeakyReLU(0.2),
                                    nn.Linear(width, width), nn.LeakyReLU(0.2))
         self.fits, self.frame_fits = Matching(256), Matching(width)
+        self.match = nn.Linear(256, 64)
         self.what = WordAttention(FRAMES)
-        self.see, self.say = nn.Linear(width, 32), nn.Linear(128 + 64, 32)
-        self.register_buffer("pace", torch.ones(2, PATH))  # of real changes, and of their changes
+        self.see, self.say = nn.Linear(width, 32), nn.Linear(128, 32)
+        self.register_buffer("pace", torch.ones(PATH))  # of real changes from frame to frame
         self.scale = nn.Parameter(torch.tensor(1.6))
 
     def forward(self, paths, ids, *_):
         words, states, sentence = self.text(ids)
-        change = F.pad(paths.diff(dim=1), (0, 0, 1, 0)) / self.pace[0]         # (N, T, D)
-        bend = F.pad(paths.diff(n=2, dim=1), (0, 0, 2, 0)) / self.pace[1]      # (N, T, D)
-        x = self.enter(torch.cat([paths, change, bend], 2))                    # (N, T, width)
+        change = F.pad(paths.diff(dim=1), (0, 0, 1, 0)) / self.pace            # (N, T, D)
+        x = self.enter(torch.cat([paths, change], 2))                          # (N, T, width)
         x = x + self.near(x)
         whole = self.sum_up(self.far(x).flatten(1))                            # (N, 256)
         frames = self.frame(paths).flatten(0, 1)                               # (N T, width)
@@ -354,8 +341,13 @@ class PathDiscriminator(nn.Module):
         logits = self.fits(whole, sentence) + each.view(-1, FRAMES).mean(1) / 2
         scale = self.scale.exp().clamp(max=30).expand(len(paths))
         what, _ = self.what(words, states, ids > 0)                            # (N, T, 128)
-        said = torch.cat([what, sentence[:, None].expand(-1, FRAMES, -1)], 2)
-        return logits, self.see(x).flatten(1), self.say(said).flatten(1), scale
+        seen = _beside(self.match(whole), self.see(x).flatten(1))              # (N, 64 + T 32)
+        return logits, seen, _beside(sentence, self.say(what).flatten(1)), scale
+
+
+def _beside(one, other):
+    """Two vectors (N, .) a film, each brought to length 1, so that both count alike."""
+    return torch.cat([F.normalize(one, dim=1), F.normalize(other, dim=1)], 1)
 
 
 class MatchAndSmooth:
@@ -598,8 +590,7 @@ def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length)
         rows = torch.randint(len(paths), (n,), generator=rng)
         return paths[rows], *wordings.draw(rows, rng)
     discriminator = PathDiscriminator()
-    discriminator.pace.copy_(torch.stack([paths.diff(n=n, dim=1).std((0, 1)).clamp(min=0.05)
-                                          for n in (1, 2)]))
+    discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
     run = training.Run(PathGenerator(), discriminator, model=f"{MODEL} paths", seed=seed,
                        device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
