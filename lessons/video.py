@@ -41,7 +41,7 @@ from lessons.theatre import Theatre
 CONTENT, MOTION = 16, 16  # numbers: who is there, averaged over a film; the posture in one frame
 PATH = CONTENT + 1 + MOTION
 LATENT = 48    # numbers of noise that become one path
-OWN = 4        # of them have a meaning of their own: actor, colour, direction; where it starts
+OWN = 5        # of them have one meaning each: what is open (3), where a film begins, which foot
 FRAMES = 16    # of a film
 TOGETHER = 4   # frames of one film in a batch of the autoencoder
 MODEL = "theatre"  # the name that a checkpoint of this lesson carries
@@ -236,9 +236,9 @@ class PathGenerator(nn.Module):
     """G(z, t): noise z (N, LATENT) and captions (N, L) -> paths (N, T, D), standardised.
 
     Noise decides first what the caption leaves open. Who is there is asked once a film; what
-    happens is asked anew at each frame. Oscillators give the rhythm of steps: the words set how
-    fast they turn, the noise where they begin. A GRU carries the movement from frame to frame, and
-    one number of the noise sets where the film begins.
+    happens is asked anew at each frame. Oscillators give the rhythm of steps: the words and the
+    noise set how fast they turn. A GRU carries the movement from frame to frame. One
+    number of the noise sets at which place the film begins, and one with which foot.
     """
 
     def __init__(self, width=160):
@@ -253,7 +253,6 @@ class PathGenerator(nn.Module):
         self.moment = nn.Parameter(torch.randn(FRAMES, 32))
         self.enter = nn.Sequential(nn.Linear(128 + 128 + CONTENT + 32, width), nn.LeakyReLU(0.2))
         self.speed = nn.Linear(width, 8)
-        self.start = nn.Linear(128, 8)
         self.swing = nn.Linear(16, width)
         self.carry = nn.GRU(width, width, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(2 * width, 256), nn.LeakyReLU(0.2),
@@ -274,12 +273,13 @@ class PathGenerator(nn.Module):
         still = torch.cat([noise, content], 1)[:, None].expand(-1, FRAMES, -1)
         moment = self.moment.expand(len(z), -1, -1)                            # (N, T, 32)
         x = self.enter(torch.cat([what, still, moment], 2))                    # (N, T, width)
-        turned = turns(self.start(noise), self.speed(x))                       # (N, T, 8)
+        foot = torch.special.ndtr(z[:, 4:5].float())                           # (N, 1) even in 0..1
+        turned = turns(foot.expand(-1, 8), self.speed(x))                      # (N, T, 8)
         x = x + self.swing(torch.cat([turned.sin(), turned.cos()], 2))
         carried, _ = self.carry(x)
         step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
         middle, width = self.begin(torch.cat([who[:, 0], what[:, 0]], 1)).split(1, 1)
-        start = middle + F.softplus(width + 0.5) * z[:, 3:4]                   # (N, 1)
+        start = middle + (1 + width) * z[:, 3:4]                               # (N, 1)
         # a place is where the film began, and from there one small step a frame
         place = start[:, None] + (0.2 * step).cumsum(1)                        # (N, T, 1)
         content = content[:, None].expand(-1, FRAMES, -1)
@@ -504,7 +504,7 @@ def load_model(place):
 
 
 # Shares of the steps, or of the time when all films are drawn; the rest is for what lies between.
-SHARES = {"autoencoder": 0.6, "paths": 0.25, "painter": 0.1}
+SHARES = {"autoencoder": 0.45, "paths": 0.4, "painter": 0.1}
 
 
 def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="auto",
