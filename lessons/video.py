@@ -657,6 +657,8 @@ def main():
                for name, value in model.state_dict().items()}
     model.load_state_dict(tensors)  # what is scored is what is shipped, in 16 bits
     scores = {name: round(value, 4) for name, value in score(model).items()}
+    stages = (load_checkpoint(Path(sys.argv[1]) / stage / training.CHECKPOINT) for stage in SHARES)
+    scores["minutes"] = round(sum(facts["seconds"] for _, facts in stages) / 60, 1)
     checkpoints.ship("theatre.safetensors", tensors,
                      f"python -m lessons train --data theatre {facts['how']} --out OUT && "
                      f"python -m lessons.video OUT", scores)
