@@ -99,15 +99,19 @@ def _fillers():
 FILLERS = _fillers()
 
 
+def evenly(z):
+    """Normal random numbers -> random numbers that lie evenly in [0, 1), of the same shape."""
+    return (0.5 + 0.5 * torch.erf(z.float() / math.sqrt(2))).clamp(max=1 - 1e-6)
+
+
 def complete(ids, z):
     """Captions with a word for each thing that they leave open: ids (N, L) -> (N, L + 3).
 
     The first three numbers of the noise z (N, any) draw the actor, the colour and the direction,
     all values being equally likely; padding stands where the caption has said it.
     """
-    chance = torch.special.ndtr(z[:, :3].float()).clamp(max=1 - 1e-6)          # (N, 3) in [0, 1)
     added = []
-    for u, (values, speaks) in zip(chance.T, FILLERS, strict=True):
+    for u, (values, speaks) in zip(evenly(z[:, :3]).T, FILLERS, strict=True):
         word = values.to(ids.device)[(u * len(values)).long()]
         open_ = ~speaks.to(ids.device)[ids].any(1)                             # (N,)
         added.append(word * open_)

@@ -35,6 +35,7 @@ from lessons.text_conditioning import (
     contrastive_loss,
     decode,
     encode,
+    evenly,
 )
 from lessons.theatre import Theatre
 
@@ -273,8 +274,7 @@ class PathGenerator(nn.Module):
         still = torch.cat([noise, content], 1)[:, None].expand(-1, FRAMES, -1)
         moment = self.moment.expand(len(z), -1, -1)                            # (N, T, 32)
         x = self.enter(torch.cat([what, still, moment], 2))                    # (N, T, width)
-        foot = torch.special.ndtr(z[:, 4:5].float())                           # (N, 1) even in 0..1
-        turned = turns(foot.expand(-1, 8), self.speed(x))                      # (N, T, 8)
+        turned = turns(evenly(z[:, 4:5]).expand(-1, 8), self.speed(x))         # (N, T, 8)
         x = x + self.swing(torch.cat([turned.sin(), turned.cos()], 2))
         carried, _ = self.carry(x)
         step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
