@@ -350,33 +350,32 @@ def _beside(one, other):
     return torch.cat([F.normalize(one, dim=1), F.normalize(other, dim=1)], 1)
 
 
-class MatchAndSteady:
-    """What is added to the adversarial losses: paths must match their captions, and be as steady as
-    the real path of the same caption.
+class MatchAndRest:
+    """What is added to the adversarial losses: paths must match their captions, and rest where the
+    real path of the same caption rests.
 
-        steady = E[(log(b(fake) + e) - log(b(real) + e))^2],   b: mean squared second difference
+        rest = E[m(fake) / (m(real) + 0.001)],   m: mean squared change from frame to frame
 
-    of the place and of the motion, e = 1e-4: who stands must not tremble, and who runs must not
-    glide. match, steady: what the two weigh for the generator. The discriminator learns to match
+    of the place and of the motion: who stands must not tremble; among those who move it hardly
+    counts. match, rest: what the two weigh for the generator. The discriminator learns to match
     with weight 1; a generator that is pressed as hard makes the most typical film of every caption.
     """
 
-    def __init__(self, match=0.3, steady=0.03):
-        self.match, self.steady = match, steady
+    def __init__(self, match=0.3, rest=0.003):
+        self.match, self.rest = match, rest
 
     def discriminator(self, more, conditions):
         films, sentences, scale = more
         return contrastive_loss(films, sentences, scale[0], conditions[1])
 
     def generator(self, real, fake, more, conditions):
-        uneven = (bends(fake) + 1e-4).log() - (bends(real) + 1e-4).log()       # (N, 2)
-        return self.match * self.discriminator(more, conditions) + \
-            self.steady * uneven.square().mean()
+        unrest = movement(fake) / (movement(real) + 0.001)                     # (N, 2)
+        return self.match * self.discriminator(more, conditions) + self.rest * unrest.mean()
 
 
-def bends(paths):
-    """Mean squared second differences of the place and of the motion: (N, T, D) -> (N, 2)."""
-    change = paths[..., CONTENT:].diff(n=2, dim=1).square().mean(1)            # (N, 1 + MOTION)
+def movement(paths):
+    """Mean squared changes of the place and of the motion, frame to frame: (N, T, D) -> (N, 2)."""
+    change = paths[..., CONTENT:].diff(dim=1).square().mean(1)                 # (N, 1 + MOTION)
     return torch.stack([change[:, 0], change[:, 1:].mean(1)], 1)
 
 
@@ -605,7 +604,7 @@ def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length)
     run = training.Run(PathGenerator(), discriminator, model=f"{MODEL} paths", seed=seed,
                        device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
-               extra=MatchAndSteady(), decay=0.998, **length)
+               extra=MatchAndRest(), decay=0.998, **length)
 
 
 def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):
