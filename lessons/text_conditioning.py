@@ -1,17 +1,27 @@
-"""Lesson 3: words become vectors, and a discriminator asks whether a film fits its caption.
+"""Lesson 3: words become vectors, and a discriminator asks whether a picture fits its caption.
+
+`python -m lessons.text_conditioning compare` trains with each of WAYS and writes
+data/conditioning.json; `python -m lessons.text_conditioning pictures` trains and ships the
+generator of pictures.
 
 Axes: N captions, L words of each (padded at the end), E numbers a word.
 """
 
+import functools
+import json
 import math
+import sys
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons import captions
+from lessons import captions, checkpoints, measuring, training
+from lessons.errors import nearest
+from lessons.losses import Relativistic
 from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC
+from lessons.theatre import Theatre
 
 WORDS = ("", *captions.VOCABULARY["en"], *captions.VOCABULARY["zh"])  # the first one is padding
 IDS = {word: i for i, word in enumerate(WORDS)}
@@ -182,17 +192,212 @@ def contrastive_loss(films, sentences, scale, said):
     return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
 
 
-def mismatched_loss(discriminator, real, ids, said):
-    """What a discriminator loses when it takes a wrong caption for a right one: a number.
+def mismatched_loss(own, wrong, said):
+    """What a discriminator loses when a wrong caption suits a real picture as well: a number.
 
-        E[softplus(l(x, wrong t))]
+        E[softplus(l(x, wrong t) - l(x, t))],   over the pairs that are truly wrong
 
-    real: films (N, ...), ids (N, L), said: `meanings` (N, 6). The captions move on by one; where
-    the next one fits by chance, the pair does not count. Source: Reed et al., 2016,
-    arXiv 1605.05396, section 4.2.
+    own, wrong: logits (N,) of real pictures with their own captions and with those of the next
+    picture; said: `meanings` (N, A). Where the next caption fits by chance, the pair does not
+    count. Source: Reed et al., 2016, arXiv 1605.05396, section 4.2, in relativistic form.
     """
-    own = torch.arange(len(said), device=said.device)
-    other = own.roll(-1)
-    wrong = ~compatible(said)[own, other]                                      # (N,)
-    logits = discriminator(real, ids[other])
-    return (F.softplus(logits) * wrong).sum() / wrong.sum().clamp(min=1)
+    truly = ~compatible(said).diagonal(1)                                      # (N - 1,)
+    truly = torch.cat([truly, ~compatible(said)[-1:, 0]])                      # (N,)
+    return (F.softplus(wrong - own) * truly).sum() / truly.sum().clamp(min=1)
+
+
+# Pictures from captions: lesson 1's networks, with a caption beside the noise and the features ----
+LATENT = 100              # numbers of noise that the generator turns into one picture
+SHOWN = [0, 1, 2, 4]      # the columns of `meanings` that a first frame can show
+MODEL = "pictures"        # the name that a checkpoint of this lesson carries
+
+
+class PictureGenerator(nn.Module):
+    """x = G(z, t): noise z (N, 100) and captions (N, L) -> pictures (N, 3, 28, 28) in [-1, 1].
+
+    Source of G(z, t): Mirza and Osindero, 2014, arXiv 1411.1784.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.text = TextEncoder()
+        self.layers = nn.Sequential(
+            nn.Linear(LATENT + 64, 256), nn.LeakyReLU(0.2),
+            nn.Linear(256, 320), nn.LeakyReLU(0.2),
+            nn.Linear(320, 3 * 28 * 28), nn.Tanh(),
+        )
+
+    def forward(self, z, ids, *_):
+        _, _, sentence = self.text(ids)                                        # (N, 64)
+        return self.layers(torch.cat([z, sentence], 1)).view(-1, 3, 28, 28)    # (N, 3, 28, 28)
+
+
+class Blind(nn.Module):
+    """A head that does not look at the caption: features (N, D) -> logits (N,)."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.real = nn.Linear(features, 1)
+
+    def forward(self, features, sentence):
+        return self.real(features)[:, 0]                                       # (N,)
+
+
+class Concatenation(nn.Module):
+    """A head that sees features (N, D) and caption (N, 64) side by side -> logits (N,).
+
+    Source: Mirza and Osindero, 2014, arXiv 1411.1784; Reed et al., 2016, arXiv 1605.05396.
+    """
+
+    def __init__(self, features):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(features + 64, 128), nn.LeakyReLU(0.2),
+                                    nn.Linear(128, 1))
+
+    def forward(self, features, sentence):
+        return self.layers(torch.cat([features, sentence], 1))[:, 0]           # (N,)
+
+
+class PictureDiscriminator(nn.Module):
+    """l = D(x, t): is this picture real, and does it fit the caption?
+
+    forward: pictures (N, 3, 28, 28), captions (N, L) -> logits (N,); then what `Mismatched` and
+    `Contrastive` need: the logits with the caption of the next picture (N,), a vector of the
+    picture and one of its caption (N, 64), and the scale of their product (N,).
+    """
+
+    def __init__(self, head):
+        super().__init__()
+        self.text = TextEncoder()
+        self.look = nn.Sequential(nn.Flatten(), nn.Linear(3 * 28 * 28, 512), nn.LeakyReLU(0.2),
+                                  nn.Linear(512, 256), nn.LeakyReLU(0.2))
+        self.head = head(256)
+        self.match = nn.Linear(256, 64)
+        self.scale = nn.Parameter(torch.tensor(1.6))
+
+    def forward(self, pictures, ids, *_):
+        features = self.look(pictures)                                         # (N, 256)
+        _, _, sentence = self.text(ids)                                        # (N, 64)
+        logits = self.head(features, sentence)                                 # (N,)
+        wrong = self.head(features, sentence.roll(-1, 0))
+        scale = self.scale.exp().clamp(max=30).expand(len(pictures))
+        return logits, logits, wrong, self.match(features), sentence, scale
+
+
+class Mismatched:
+    """What is added to D's loss: it must prefer the right caption of a real picture."""
+
+    @staticmethod
+    def discriminator(more, conditions):
+        own, wrong, *_ = more
+        return mismatched_loss(own, wrong, conditions[1])
+
+    @staticmethod
+    def generator(real, fake, more, conditions):
+        return 0.0  # the generator hears of it through D's logit
+
+
+class Contrastive:
+    """What is added to both losses: in a batch, pictures and captions must find each other."""
+
+    @staticmethod
+    def discriminator(more, conditions):
+        _, _, pictures, sentences, scale = more
+        return contrastive_loss(pictures, sentences, scale[0], conditions[1])
+
+    @classmethod
+    def generator(cls, real, fake, more, conditions):
+        return cls.discriminator(more, conditions)
+
+
+# How a discriminator may be shown the caption: its head, and what is added to the losses
+WAYS = {"no caption": (Blind, None), "concatenation": (Concatenation, None),
+        "projection": (Matching, None), "concatenation + wrong captions": (Concatenation, Mismatched),
+        "projection + wrong captions": (Matching, Mismatched),
+        "projection + contrastive": (Matching, Contrastive)}
+
+
+@functools.lru_cache(1)
+def world(n=6000, seed=0):
+    """What the networks of this lesson learn from: n first frames of scenes of the training split,
+    float (n, 3, 28, 28), and their `Wordings`."""
+    scenes = Theatre.scenes(n, seed)
+    return measuring.as_pictures(measuring.first_frames(scenes, seed)), Wordings(scenes, seed=seed)
+
+
+def draw_pairs(n, rng):
+    """n real pictures with captions: (N, 3, 28, 28), ids (N, L), what of it is shown (N, 4)."""
+    pictures, wordings = world()
+    rows = torch.randint(len(pictures), (n,), generator=rng)
+    ids, said = wordings.draw(rows, rng)
+    return pictures[rows], ids, said[:, SHOWN]
+
+
+def new_run(way, seed=0, frozen=False, device="cpu"):
+    """The `training.Run` of one of WAYS before its first step. frozen: the generator's words stay
+    the random vectors that they are at the start."""
+    head, _ = WAYS[way]
+    torch.manual_seed(seed)
+    generator = PictureGenerator()
+    generator.text.requires_grad_(not frozen)
+    return training.Run(generator, PictureDiscriminator(head), model=MODEL, seed=seed,
+                        device=device)
+
+
+def train(way, steps, seed=0, frozen=False, **how):
+    """Train pictures from captions in one of WAYS; returns the Run. how: see `training.fit`."""
+    return training.fit(new_run(way, seed, frozen), draw_pairs, loss=Relativistic, latent=LATENT,
+                        r1=0.5, r2=0.5, extra=WAYS[way][1], decay=0.99, steps=steps, **how)
+
+
+@torch.no_grad()
+def draw_pictures(generator, texts, seed=0):
+    """A picture of each caption: float (N, 3, 28, 28) in [-1, 1]."""
+    z = torch.randn(len(texts), LATENT, generator=torch.Generator().manual_seed(seed))
+    return torch.cat([generator(*part) for part in zip(z.split(500), encode(texts).split(500),
+                                                       strict=True)])
+
+
+def prefers(right, wrong):
+    """How often the right caption has the higher logit: right, wrong (N,) -> 0 to 1.
+
+    A tie counts half: who does not look at the caption gets 0.5.
+    """
+    return float(((right > wrong).float() + (right == wrong).float() / 2).mean())
+
+
+@torch.no_grad()
+def reads_captions(discriminator, n=1000, seed=30_000):
+    """How often D gives a fresh real picture's own caption a higher logit than a wrong one, the
+    next picture's: 0 to 1, where 0.5 means that it does not look at captions."""
+    scenes = Theatre.scenes(n, seed)
+    pictures = measuring.as_pictures(measuring.first_frames(scenes, seed))
+    texts = [captions.describe(scene) for scene in scenes]
+    truly = ~compatible(meanings(texts)[:, SHOWN])[torch.arange(n), torch.arange(n).roll(-1)]
+    right, _, wrong, *_ = discriminator(pictures, encode(texts))
+    return prefers(right[truly], wrong[truly])
+
+
+def score(generator, n=1000, seed=20_000):
+    """What the judge of pictures reads in those of a generator, as a dict of floats.
+
+    "train", "heldout": share that show all three of `measuring.SEEN` as the caption says, of n
+    captions each; " zh" for Chinese ones; "train actor" and so on for each. "frechet": distance to
+    real pictures, "floor": that of other real ones.
+    """
+    judge, scores, features = measuring.picture_judge(), {}, []
+    for split in ("train", "heldout"):
+        scenes = Theatre.scenes(n, seed, split)
+        for language, mark in (("en", ""), ("zh", " zh")):
+            texts = [captions.describe(scene, language=language) for scene in scenes]
+            read, found = measuring.read_pictures(judge, draw_pictures(generator, texts, seed))
+            said = measuring.asked_seen(texts)
+            scores[split + mark] = float(measuring.follows(read, said).mean())
+            if not mark:
+                scores |= {f"{split} {name}": float(part.float().mean())
+                           for name, part in zip(measuring.SEEN, (read == said).T, strict=True)}
+                features.append(found)
+    real = [measuring.read_pictures(judge, measuring.as_pictures(measuring.first_frames(
+        Theatre.scenes(n, s), s)))[1] for s in (seed + 1, seed + 2)]
+    return scores | {"frechet": measuring.frechet_distance(features[0], real[0]),
+                     "floor": measuring.frechet_distance(real[1], real[0])}
