@@ -7,18 +7,22 @@ generator of pictures.
 Axes: N captions, L words of each (padded at the end), E numbers a word.
 """
 
+import base64
 import functools
+import io
 import json
 import math
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
 from lessons import captions, checkpoints, measuring, training
-from lessons.errors import nearest
+from lessons.errors import CourseError, nearest
 from lessons.losses import Relativistic
 from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC
 from lessons.theatre import Theatre
@@ -201,12 +205,16 @@ def mismatched_loss(own, wrong, said):
     picture; said: `meanings` (N, A). Where the next caption fits by chance, the pair does not
     count. Source: Reed et al., 2016, arXiv 1605.05396, section 4.2, in relativistic form.
     """
-    truly = ~compatible(said).diagonal(1)                                      # (N - 1,)
-    truly = torch.cat([truly, ~compatible(said)[-1:, 0]])                      # (N,)
+    rows = torch.arange(len(said), device=said.device)
+    truly = ~compatible(said)[rows, rows.roll(-1)]                             # (N,)
     return (F.softplus(wrong - own) * truly).sum() / truly.sum().clamp(min=1)
 
 
 # Pictures from captions: lesson 1's networks, with a caption beside the noise and the features ----
+SAMPLES = ["a red man walks to the left", "a blue woman runs to the right",
+           "a green child jumps to the left", "a yellow man waves to the right",
+           "a red woman stands to the right", "a blue child walks to the left",
+           "一个绿衣男人向右跑", "一个黄衣女人向左走", "一个红衣孩子向右跳", "一个蓝衣男人向左挥手"]
 LATENT = 100              # numbers of noise that the generator turns into one picture
 SHOWN = [0, 1, 2, 4]      # the columns of `meanings` that a first frame can show
 MODEL = "pictures"        # the name that a checkpoint of this lesson carries
@@ -310,11 +318,25 @@ class Contrastive:
         return cls.discriminator(more, conditions)
 
 
-# How a discriminator may be shown the caption: its head, and what is added to the losses
-WAYS = {"no caption": (Blind, None), "concatenation": (Concatenation, None),
-        "projection": (Matching, None), "concatenation + wrong captions": (Concatenation, Mismatched),
-        "projection + wrong captions": (Matching, Mismatched),
-        "projection + contrastive": (Matching, Contrastive)}
+@dataclass(frozen=True)
+class Way:
+    """How captions enter the game: the discriminator's head, what is added to the losses, and
+    whether the generator's words stay the random vectors that they are at the start."""
+
+    head: type
+    extra: type = None
+    frozen: bool = False
+
+
+WAYS = {"no caption": Way(Blind), "concatenation": Way(Concatenation),
+        "projection": Way(Matching),
+        "concatenation + wrong captions": Way(Concatenation, Mismatched),
+        "projection + wrong captions": Way(Matching, Mismatched),
+        "projection + contrastive": Way(Matching, Contrastive),
+        # the popular shortcut has two faults; the second of these has one of them
+        "no caption, frozen words": Way(Blind, frozen=True),
+        "projection + contrastive, frozen words": Way(Matching, Contrastive, frozen=True)}
+LONGER = ("concatenation", "concatenation + wrong captions")  # trained three times as long as well
 
 
 @functools.lru_cache(1)
@@ -333,21 +355,22 @@ def draw_pairs(n, rng):
     return pictures[rows], ids, said[:, SHOWN]
 
 
-def new_run(way, seed=0, frozen=False, device="cpu"):
-    """The `training.Run` of one of WAYS before its first step. frozen: the generator's words stay
-    the random vectors that they are at the start."""
-    head, _ = WAYS[way]
+def new_run(way, seed=0, device="cpu"):
+    """The `training.Run` of one of WAYS before its first step."""
+    if way not in WAYS:
+        raise CourseError(f"There is no way '{way}'. {nearest(way, WAYS)}")
     torch.manual_seed(seed)
     generator = PictureGenerator()
-    generator.text.requires_grad_(not frozen)
-    return training.Run(generator, PictureDiscriminator(head), model=MODEL, seed=seed,
+    generator.text.requires_grad_(not WAYS[way].frozen)
+    return training.Run(generator, PictureDiscriminator(WAYS[way].head), model=MODEL, seed=seed,
                         device=device)
 
 
-def train(way, steps, seed=0, frozen=False, **how):
-    """Train pictures from captions in one of WAYS; returns the Run. how: see `training.fit`."""
-    return training.fit(new_run(way, seed, frozen), draw_pairs, loss=Relativistic, latent=LATENT,
-                        r1=0.5, r2=0.5, extra=WAYS[way][1], decay=0.99, steps=steps, **how)
+def train(way, seed=0, *, device="cpu", **how):
+    """Train pictures from captions in one of WAYS; returns the Run. how: as `training.fit` takes
+    it, the length for one (steps or minutes)."""
+    return training.fit(new_run(way, seed, device), draw_pairs, loss=Relativistic, latent=LATENT,
+                        r1=0.5, r2=0.5, extra=WAYS[way].extra, decay=0.99, **how)
 
 
 @torch.no_grad()
@@ -366,16 +389,36 @@ def prefers(right, wrong):
     return float(((right > wrong).float() + (right == wrong).float() / 2).mean())
 
 
-@torch.no_grad()
-def reads_captions(discriminator, n=1000, seed=30_000):
-    """How often D gives a fresh real picture's own caption a higher logit than a wrong one, the
-    next picture's: 0 to 1, where 0.5 means that it does not look at captions."""
+@functools.lru_cache(4)
+def fresh(n, seed=30_000):
+    """n real pictures that no network has seen, (n, 3, 28, 28), and their captions."""
     scenes = Theatre.scenes(n, seed)
-    pictures = measuring.as_pictures(measuring.first_frames(scenes, seed))
-    texts = [captions.describe(scene) for scene in scenes]
-    truly = ~compatible(meanings(texts)[:, SHOWN])[torch.arange(n), torch.arange(n).roll(-1)]
-    right, _, wrong, *_ = discriminator(pictures, encode(texts))
+    return (measuring.as_pictures(measuring.first_frames(scenes, seed)),
+            [captions.describe(scene) for scene in scenes])
+
+
+@torch.no_grad()
+def reads_captions(discriminator, n=1000, by_match=False):
+    """How often D gives a fresh real picture's own caption more than a wrong one, the next
+    picture's: 0 to 1, where 0.5 means that it does not look at captions.
+
+    by_match: compare not its logits but the products that `Contrastive` trains.
+    """
+    pictures, texts = fresh(n)
+    rows = torch.arange(n)
+    truly = ~compatible(meanings(texts)[:, SHOWN])[rows, rows.roll(-1)]
+    right, _, wrong, seen, sentence, _ = discriminator(pictures, encode(texts))
+    if by_match:
+        right, wrong = (F.cosine_similarity(seen, part) for part in (sentence,
+                                                                     sentence.roll(-1, 0)))
     return prefers(right[truly], wrong[truly])
+
+
+def obeys(generator, texts, seed=20_000):
+    """The share of pictures, one a caption, that show all three of `measuring.SEEN` as said."""
+    read, _ = measuring.read_pictures(measuring.picture_judge(),
+                                      draw_pictures(generator, texts, seed))
+    return float(measuring.follows(read, measuring.asked_seen(texts)).mean())
 
 
 def score(generator, n=1000, seed=20_000):
@@ -401,3 +444,105 @@ def score(generator, n=1000, seed=20_000):
         Theatre.scenes(n, s), s)))[1] for s in (seed + 1, seed + 2)]
     return scores | {"frechet": measuring.frechet_distance(features[0], real[0]),
                      "floor": measuring.frechet_distance(real[1], real[0])}
+
+
+def sheet(generator, texts, seed=0):
+    """Pictures of captions side by side, as a PNG in base64."""
+    strip = torch.cat(list(draw_pictures(generator, texts, seed)), 2)          # (3, 28, N * 28)
+    pixels = ((strip + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def compare(ways, steps=1000, seeds=3, write=None):
+    """Train in each of ways on one budget, seed by seed; returns what was measured, a dict.
+
+    "steps", "batch", and "ways": name -> "runs", a list with a dict a seed (of `score`, "reads" and
+    "finds" of D, see `reads_captions`, "seconds", and lists over the training, a value each
+    hundred steps, "reads over time" and "obeys over time"), and "images", what the first seed drew
+    for `SAMPLES`, see `sheet`. write(found): called after each run.
+    """
+    found = {"steps": steps, "batch": 64, "ways": {name: {"runs": []} for name in ways}}
+    for seed in range(seeds):
+        for name in ways:
+            row = {"reads over time": [], "obeys over time": []}
+
+            def note(run, row=row):
+                if run.step % 100 == 0:
+                    row["reads over time"].append(round(reads_captions(run.discriminator, 500), 4))
+                    row["obeys over time"].append(round(obeys(run.average, fresh(500)[1]), 4))
+            run = train(name, seed, steps=steps, preview=note, every_seconds=0)
+            generator = run.average.eval()
+            scores = score(generator) | {"reads": reads_captions(run.discriminator),
+                                         "finds": reads_captions(run.discriminator, by_match=True),
+                                         "seconds": run.seconds}
+            row |= {key: round(value, 4) for key, value in scores.items()}
+            found["ways"][name]["runs"].append(row)
+            if seed == 0:
+                found["ways"][name]["images"] = sheet(generator, SAMPLES)
+            if write:
+                write(found)
+    return found
+
+
+def compared():
+    """What `python -m lessons.text_conditioning compare` found: {"short": as `compare` describes
+    it, "longer": the same for LONGER, "real": what the judge reads in real pictures}."""
+    return json.loads((checkpoints.DATA / "conditioning.json").read_text(encoding="utf-8"))
+
+
+def ends(n=2000, seed=40_000):
+    """What real pictures reach, a dict: "own", read against their own captions, and "other",
+    against those of the next pictures."""
+    pictures, texts = fresh(n, seed)
+    read, _ = measuring.read_pictures(measuring.picture_judge(), pictures)
+    said = measuring.asked_seen(texts)
+    return {"own": float(measuring.follows(read, said).mean()),
+            "other": float(measuring.follows(read, said.roll(-1, 0)).mean())}
+
+
+def finished(name="pictures"):
+    """The generator of pictures that the course ships."""
+    generator = PictureGenerator()
+    generator.load_state_dict(checkpoints.shipped(f"{name}.safetensors"))
+    return generator.eval()
+
+
+BEST = "projection + contrastive"  # what the shipped generator was trained with
+
+
+def ship_pictures(steps=3000):
+    """Train the generator of pictures that the course ships, score and write it."""
+    run = train(BEST, steps=steps)
+    tensors = {name: value.half() if value.is_floating_point() else value
+               for name, value in run.average.state_dict().items()}
+    run.average.load_state_dict(tensors)  # what is scored is what is shipped, in 16 bits
+    scores = score(run.average.eval()) | {"steps": steps, "minutes": run.seconds / 60}
+    scores = {name: round(value, 4) for name, value in scores.items()}
+    checkpoints.ship("pictures.safetensors", tensors,
+                     "python -m lessons.text_conditioning pictures", scores)
+    print(scores)
+
+
+def main():
+    """Compare the ways, or train the shipped generator: see the top of this file."""
+    wish = sys.argv[1:]
+    if wish == ["pictures"]:
+        return ship_pictures()
+    if wish != ["compare"]:
+        raise SystemExit("Say what to do: python -m lessons.text_conditioning compare|pictures")
+    found = {"real": ends()}
+
+    def keep(part):
+        def write(now):
+            found[part] = now
+            checkpoints.write_whole(checkpoints.DATA / "conditioning.json",
+                                    (json.dumps(found) + "\n").encode())
+        return write
+    compare(WAYS, write=keep("short"))
+    compare(LONGER, steps=3000, seeds=1, write=keep("longer"))
+
+
+if __name__ == "__main__":
+    main()
