@@ -119,6 +119,15 @@ class Wordings:
         return ids[:, :int((ids > 0).sum(1).max())], self.meanings[rows, which]
 
 
+def mean_of_words(words, ids):
+    """The mean vector of each caption's words: words (N, L, E), ids (N, L) -> (N, E).
+
+    Padding, where ids is 0, does not count.
+    """
+    there = (ids > 0)[..., None]                                               # (N, L, 1)
+    return (words * there).sum(1) / there.sum(1)                               # (N, E)
+
+
 class TextEncoder(nn.Module):
     """Captions -> states of words and one vector a caption.
 
@@ -345,6 +354,12 @@ def world(n=6000, seed=0):
     float (n, 3, 28, 28), and their `Wordings`."""
     scenes = Theatre.scenes(n, seed)
     return measuring.as_pictures(measuring.first_frames(scenes, seed)), Wordings(scenes, seed=seed)
+
+
+def still(before, after):
+    """Names of weights that a training left exactly as they were; before, after: dicts name ->
+    tensor. A weight counts as moved where any number of it changed."""
+    return [name for name, value in before.items() if torch.equal(value, after[name])]
 
 
 def draw_pairs(n, rng):
