@@ -470,17 +470,20 @@ def sheet(generator, texts, seed=0):
     return base64.b64encode(file.getvalue()).decode()
 
 
-def compare(ways, steps=1000, seeds=3, write=None):
+def compare(ways, steps=1000, seeds=3, write=None, found=None):
     """Train in each of ways on one budget, seed by seed; returns what was measured, a dict.
 
     "steps", "batch", and "ways": name -> "runs", a list with a dict a seed (of `score`, "reads" and
     "finds" of D, see `reads_captions`, "seconds", and lists over the training, a value each
     hundred steps, "reads over time" and "obeys over time"), and "images", what the first seed drew
-    for `SAMPLES`, see `sheet`. write(found): called after each run.
+    for `SAMPLES`, see `sheet`. write(found): called after each run. found: of an earlier call that
+    was cut off, to go on from.
     """
-    found = {"steps": steps, "batch": 64, "ways": {name: {"runs": []} for name in ways}}
+    found = found or {"steps": steps, "batch": 64, "ways": {name: {"runs": []} for name in ways}}
     for seed in range(seeds):
         for name in ways:
+            if seed < len(found["ways"][name]["runs"]):
+                continue
             row = {"reads over time": [], "obeys over time": []}
 
             def note(run, row=row):
@@ -527,7 +530,7 @@ def finished(name="pictures"):
 BEST = "projection + contrastive"  # what the shipped generator was trained with
 
 
-def ship_pictures(steps=3000):
+def ship_pictures(steps=2000):
     """Train the generator of pictures that the course ships, score and write it."""
     run = train(BEST, steps=steps)
     tensors = {name: value.half() if value.is_floating_point() else value
@@ -545,9 +548,11 @@ def main():
     wish = sys.argv[1:]
     if wish == ["pictures"]:
         return ship_pictures()
-    if wish != ["compare"]:
-        raise SystemExit("Say what to do: python -m lessons.text_conditioning compare|pictures")
-    found = {"real": ends()}
+    if wish not in (["compare"], ["compare", "--resume"]):
+        raise SystemExit("Say what to do: python -m lessons.text_conditioning pictures, or "
+                         "compare, or compare --resume")
+    before = compared() if "--resume" in wish else {}
+    found = {"real": ends(), **before}
 
     def keep(part):
         def write(now):
@@ -555,8 +560,8 @@ def main():
             checkpoints.write_whole(checkpoints.DATA / "conditioning.json",
                                     (json.dumps(found) + "\n").encode())
         return write
-    compare(WAYS, write=keep("short"))
-    compare(LONGER, steps=3000, seeds=1, write=keep("longer"))
+    compare(WAYS, write=keep("short"), found=before.get("short"))
+    compare(LONGER, steps=3000, seeds=1, write=keep("longer"), found=before.get("longer"))
 
 
 if __name__ == "__main__":
