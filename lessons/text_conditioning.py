@@ -344,8 +344,9 @@ WAYS = {"no caption": Way(Blind), "concatenation": Way(Concatenation),
         "projection + contrastive": Way(Matching, Contrastive),
         # the popular shortcut has two faults; the second of these has one of them
         "no caption, frozen words": Way(Blind, frozen=True),
-        "projection + contrastive, frozen words": Way(Matching, Contrastive, frozen=True)}
-LONGER = ("concatenation", "concatenation + wrong captions")  # trained three times as long as well
+        "projection + wrong captions, frozen words": Way(Matching, Mismatched, frozen=True)}
+SEVERAL = ("concatenation", "projection", "concatenation + wrong captions",
+           "projection + wrong captions", "projection + contrastive")  # trained with three seeds
 
 
 @functools.lru_cache(1)
@@ -470,43 +471,51 @@ def sheet(generator, texts, seed=0):
     return base64.b64encode(file.getvalue()).decode()
 
 
+def measured(way, seed=0, steps=1000):
+    """Train in one of WAYS; returns what was measured, a dict, and the generator.
+
+    The dict: all of `score`; "reads" and "finds", what D prefers, see `reads_captions`; "seconds";
+    and "reads over time" and "obeys over time", lists with a value each hundred steps.
+    """
+    row = {"reads over time": [], "obeys over time": []}
+
+    def note(run):
+        if run.step % 100 == 0:
+            row["reads over time"].append(round(reads_captions(run.discriminator, 500), 4))
+            row["obeys over time"].append(round(obeys(run.average, fresh(500)[1]), 4))
+    run = train(way, seed, steps=steps, preview=note, every_seconds=0)
+    generator = run.average.eval()
+    scores = score(generator) | {"reads": reads_captions(run.discriminator),
+                                 "finds": reads_captions(run.discriminator, by_match=True),
+                                 "seconds": run.seconds}
+    return row | {key: round(value, 4) for key, value in scores.items()}, generator
+
+
 def compare(ways, steps=1000, seeds=3, write=None, found=None):
     """Train in each of ways on one budget, seed by seed; returns what was measured, a dict.
 
-    "steps", "batch", and "ways": name -> "runs", a list with a dict a seed (of `score`, "reads" and
-    "finds" of D, see `reads_captions`, "seconds", and lists over the training, a value each
-    hundred steps, "reads over time" and "obeys over time"), and "images", what the first seed drew
-    for `SAMPLES`, see `sheet`. write(found): called after each run. found: of an earlier call that
-    was cut off, to go on from.
+    "steps", "batch", "real" (see `ends`) and "ways": name -> "runs", a list with a dict a seed, see
+    `measured`, and "images", what the first seed drew for SAMPLES, see `sheet`. write(found): is
+    called after each run. found: of an earlier call that was cut off, to go on from.
     """
-    found = found or {"steps": steps, "batch": 64, "ways": {name: {"runs": []} for name in ways}}
+    found = found or {"steps": steps, "batch": 64, "real": ends(),
+                      "ways": {name: {"runs": []} for name in ways}}
     for seed in range(seeds):
         for name in ways:
-            if seed < len(found["ways"][name]["runs"]):
+            this = found["ways"][name]
+            if seed < len(this["runs"]):
                 continue
-            row = {"reads over time": [], "obeys over time": []}
-
-            def note(run, row=row):
-                if run.step % 100 == 0:
-                    row["reads over time"].append(round(reads_captions(run.discriminator, 500), 4))
-                    row["obeys over time"].append(round(obeys(run.average, fresh(500)[1]), 4))
-            run = train(name, seed, steps=steps, preview=note, every_seconds=0)
-            generator = run.average.eval()
-            scores = score(generator) | {"reads": reads_captions(run.discriminator),
-                                         "finds": reads_captions(run.discriminator, by_match=True),
-                                         "seconds": run.seconds}
-            row |= {key: round(value, 4) for key, value in scores.items()}
-            found["ways"][name]["runs"].append(row)
+            row, generator = measured(name, seed, steps)
+            this["runs"].append(row)
             if seed == 0:
-                found["ways"][name]["images"] = sheet(generator, SAMPLES)
+                this["images"] = sheet(generator, SAMPLES)
             if write:
                 write(found)
     return found
 
 
 def compared():
-    """What `python -m lessons.text_conditioning compare` found: {"short": as `compare` describes
-    it, "longer": the same for LONGER, "real": what the judge reads in real pictures}."""
+    """What `python -m lessons.text_conditioning compare` found, as `compare` describes it."""
     return json.loads((checkpoints.DATA / "conditioning.json").read_text(encoding="utf-8"))
 
 
@@ -551,17 +560,12 @@ def main():
     if wish not in (["compare"], ["compare", "--resume"]):
         raise SystemExit("Say what to do: python -m lessons.text_conditioning pictures, or "
                          "compare, or compare --resume")
-    before = compared() if "--resume" in wish else {}
-    found = {"real": ends(), **before}
 
-    def keep(part):
-        def write(now):
-            found[part] = now
-            checkpoints.write_whole(checkpoints.DATA / "conditioning.json",
-                                    (json.dumps(found) + "\n").encode())
-        return write
-    compare(WAYS, write=keep("short"), found=before.get("short"))
-    compare(LONGER, steps=3000, seeds=1, write=keep("longer"), found=before.get("longer"))
+    def write(found):
+        checkpoints.write_whole(checkpoints.DATA / "conditioning.json",
+                                (json.dumps(found) + "\n").encode())
+    found = compare(WAYS, seeds=1, write=write, found=compared() if "--resume" in wish else None)
+    compare(SEVERAL, seeds=3, write=write, found=found)
 
 
 if __name__ == "__main__":

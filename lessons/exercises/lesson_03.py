@@ -156,8 +156,8 @@ Exercise("3.4", ours=text.prefers, cases=_preferences, mistakes=[
 
 
 # 3.5 -------------------------------------------------------------------------------------------
-SUSPECTS = {"A": "no caption", "B": "projection + contrastive, frozen words",
-            "C": "no caption, frozen words", "D": "projection + contrastive"}
+SUSPECTS = {"A": "no caption", "B": "projection + wrong captions, frozen words",
+            "C": "no caption, frozen words", "D": "projection + wrong captions"}
 FAULTS = {"A": "caption", "B": "words", "C": "both", "D": "none"}
 
 Exercise("3.5", ours=FAULTS, observe=lambda answer: {key: answer[key] for key in SUSPECTS},
