@@ -210,7 +210,7 @@ def test_what_was_compared_bears_out_the_lesson():
     found = text.compared()
     ways = {name: way["runs"] for name, way in found["ways"].items()}
     assert set(ways) == set(text.WAYS)
-    assert all(len(ways[name]) == 3 for name in text.SEVERAL)
+    assert all(len(ways[name]) >= 2 for name in text.SEVERAL)
     assert found["real"]["own"] >= 0.98 and found["real"]["other"] < 0.1
     assert all(run["reads"] == 0.5 and run["train"] < 0.1 for run in ways["no caption"])
     for head in ("concatenation", "projection"):
