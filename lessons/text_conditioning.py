@@ -346,7 +346,7 @@ WAYS = {"no caption": Way(Blind), "concatenation": Way(Concatenation),
         "no caption, frozen words": Way(Blind, frozen=True),
         "projection + wrong captions, frozen words": Way(Matching, Mismatched, frozen=True)}
 SEVERAL = ("concatenation", "projection", "concatenation + wrong captions",
-           "projection + wrong captions", "projection + contrastive")  # trained with more than one seed
+           "projection + wrong captions", "projection + contrastive")  # with more seeds than one
 
 
 @functools.lru_cache(1)
