@@ -58,7 +58,7 @@ def _logits(matching, features, sentence):
     with torch.no_grad():
         for i, (_, weight) in enumerate(sorted(made.named_parameters())):
             weight.copy_(torch.randn(weight.shape, generator=_rng(i)))
-    return made(features, sentence)
+        return made(features, sentence)
 
 
 def _matching(forward):
