@@ -149,6 +149,7 @@ def main():
               "minutes": min(run["seconds"] for run in runs) / 60,  # the least disturbed run
               "parameters": board["rows"][0]["scores"]["parameters"]}
     write_row(2, f"best loss ({name}; digits)", scores, board)
+    write_row(3, "pictures (who, colour, direction)", from_shipped("pictures.safetensors"))
     write_row(4, "films from captions", from_shipped("theatre.safetensors"))
     print(describe(read()))
 
