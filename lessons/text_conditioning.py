@@ -99,13 +99,16 @@ SYNONYMS = {language: _synonyms(lexicon) for language, lexicon in captions.LEXIC
 
 
 def _fillers():
-    """What may be left open: for actor, colour and direction, plain words as numbers (W,), and
-    which of WORDS speak of it (V,)."""
+    """What may be left open, three pairs for actor, colour and direction: the plain words as
+    numbers (languages, W), and which of WORDS speak of it (V,)."""
     found = []
     for slot, values in (("actor", ACTORS), ("color", COLORS), ("direction", DIRECTIONS)):
+        plain = [[next(phrase for phrase, meaning in captions.LEXICON[language].items()
+                       if meaning == (slot, value)) for value in values]
+                 for language in captions.LANGUAGES]
         speaks = {phrase for lexicon in captions.LEXICON.values()
                   for phrase, (kind, value) in lexicon.items() if kind == slot and value}
-        found.append((torch.tensor([IDS[value] for value in values]),
+        found.append((torch.tensor([[IDS[word] for word in row] for row in plain]),
                       torch.tensor([word in speaks for word in WORDS])))
     return found
 
@@ -122,11 +125,13 @@ def complete(ids, z):
     """Captions with a word for each thing that they leave open: ids (N, L) -> (N, L + 3).
 
     The first three numbers of the noise z (N, any) draw the actor, the colour and the direction,
-    all values being equally likely; padding stands where the caption has said it.
+    all values being equally likely, in the caption's language; padding stands where the caption
+    has said it.
     """
+    chinese = (ids[:, 0] > len(captions.VOCABULARY["en"])).long()              # (N,) 0 or 1
     added = []
     for u, (values, speaks) in zip(evenly(z[:, :3]).T, FILLERS, strict=True):
-        word = values.to(ids.device)[(u * len(values)).long()]
+        word = values.to(ids.device)[chinese, (u * values.shape[1]).long()]
         open_ = ~speaks.to(ids.device)[ids].any(1)                             # (N,)
         added.append(word * open_)
     return torch.cat([ids, torch.stack(added, 1)], 1)                          # (N, L + 3)

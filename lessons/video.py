@@ -233,6 +233,21 @@ def reconstruction_loss(autoencoder, frames):
     return (weight * (error.abs() + 2 * error.square())).mean() + (across + down) / 2
 
 
+def calm(step, motion, least_step=0.04, least_change=0.15):
+    """What is too small for a movement is none: steps (N, T, 1), postures (N, T, C) -> the same.
+
+    Steps below `least_step` are dropped (about a third of a pixel), and a posture is held while it
+    changes by less than `least_change` (root mean square; a step of a walk changes it by about
+    0.7). Who stands does not tremble, and who waves does not slide.
+    """
+    step = step * (step.abs() > least_step)
+    moves = motion.diff(dim=1).square().mean(2).sqrt() > least_change          # (N, T - 1)
+    held = [motion[:, 0]]
+    for t in range(1, motion.shape[1]):
+        held.append(torch.where(moves[:, t - 1, None], motion[:, t], held[-1]))
+    return step, torch.stack(held, 1)                                          # (N, T, C)
+
+
 class PathGenerator(nn.Module):
     """G(z, t): noise z (N, LATENT) and captions (N, L) -> paths (N, T, D), standardised.
 
@@ -280,8 +295,11 @@ class PathGenerator(nn.Module):
         step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
         middle, width = self.begin(torch.cat([who[:, 0], what[:, 0]], 1)).split(1, 1)
         start = middle + (1 + width) * z[:, 3:4]                               # (N, 1)
+        step = 0.2 * step
+        if not self.training:
+            step, motion = calm(step, motion)
         # a place is where the film began, and from there one small step a frame
-        place = start[:, None] + (0.2 * step).cumsum(1)                        # (N, T, 1)
+        place = start[:, None] + step.cumsum(1)                                # (N, T, 1)
         content = content[:, None].expand(-1, FRAMES, -1)
         said = attention.mean(1)[..., :ids.shape[1]]                           # (N, T, L)
         return torch.cat([content, place, motion], 2), \

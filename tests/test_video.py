@@ -59,14 +59,12 @@ def test_a_waving_arm_does_not_move_the_place():
     assert place.view(6, 16).diff(dim=1).abs().mean() < 0.05      # pixels
 
 
-def test_what_is_held_stays_exactly():
-    motion, stay = torch.randn(2, 5, 3), torch.zeros(2, 5, 1)
-    assert torch.equal(video.hold(motion, stay), motion)
-    stay[0, 2:] = 1
-    held = video.hold(motion, stay)
-    assert torch.equal(held[0, 2:], motion[0, 1:2].expand(3, 3)) and torch.equal(held[1], motion[1])
-    half = video.hold(motion, torch.full((2, 5, 1), 0.5))
-    assert torch.allclose(half[:, 1], (motion[:, 0] + motion[:, 1]) / 2)
+def test_what_is_too_small_for_a_movement_is_none():
+    step = torch.tensor([[1.0, 0.01, -0.02, 0.3]])[..., None]
+    motion = torch.tensor([[0.0, 0.05, 1.0, 1.05]])[..., None].repeat(1, 1, 16)
+    calm_step, held = video.calm(step, motion)
+    assert torch.equal(calm_step[0, :, 0], torch.tensor([1, 0, 0, 0.3]))
+    assert torch.equal(held[0, :, 0], torch.tensor([0, 0, 1, 1.0]))
 
 
 @pytest.mark.parametrize("size", [32, 48, 64])
