@@ -99,16 +99,19 @@ SYNONYMS = {language: _synonyms(lexicon) for language, lexicon in captions.LEXIC
 
 
 def _fillers():
-    """What may be left open, three pairs for actor, colour and direction: the plain words as
-    numbers (languages, W), and which of WORDS speak of it (V,)."""
+    """What may be left open, three pairs for actor, colour and direction: the words to add, as
+    numbers (languages, W), and which of WORDS speak of it (V,).
+
+    Actor and colour are added in English for both languages, the direction in the caption's own:
+    trained with English directions alone, all Chinese captions that left it open went right.
+    """
     found = []
     for slot, values in (("actor", ACTORS), ("color", COLORS), ("direction", DIRECTIONS)):
-        plain = [[next(phrase for phrase, meaning in captions.LEXICON[language].items()
-                       if meaning == (slot, value)) for value in values]
-                 for language in captions.LANGUAGES]
         speaks = {phrase for lexicon in captions.LEXICON.values()
                   for phrase, (kind, value) in lexicon.items() if kind == slot and value}
-        found.append((torch.tensor([[IDS[word] for word in row] for row in plain]),
+        words = {"en": values, "zh": ("左", "右") if slot == "direction" else values}
+        found.append((torch.tensor([[IDS[word] for word in words[language]]
+                                    for language in captions.LANGUAGES]),
                       torch.tensor([word in speaks for word in WORDS])))
     return found
 
@@ -125,8 +128,7 @@ def complete(ids, z):
     """Captions with a word for each thing that they leave open: ids (N, L) -> (N, L + 3).
 
     The first three numbers of the noise z (N, any) draw the actor, the colour and the direction,
-    all values being equally likely, in the caption's language; padding stands where the caption
-    has said it.
+    all values being equally likely; padding stands where the caption has said it.
     """
     chinese = (ids[:, 0] > len(captions.VOCABULARY["en"])).long()              # (N,) 0 or 1
     added = []
