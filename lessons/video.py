@@ -532,7 +532,7 @@ def load_model(place):
 
 
 # Shares of the steps, or of the time when all films are drawn; the rest is for what lies between.
-SHARES = {"autoencoder": 0.45, "paths": 0.4, "painter": 0.1}
+SHARES = {"autoencoder": 0.35, "paths": 0.5, "painter": 0.1}
 
 
 def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="auto",
