@@ -17,7 +17,7 @@ FILE = "scoreboard.json"
 COLUMNS = {"train": ("captions\nobeyed", True, 1), "heldout": ("held-out\ncaptions", True, 1),
            "realism": ("Fréchet\n/ floor", False, 1), "variety": ("variety\nof place", False, 1),
            "dynamics": ("motion\n/ real", False, 1), "flicker": ("flicker\n/ real", False, 1),
-           "legs": ("running legs\n/ real", False, 1),
+           "legs": ("legs\n/ real", False, 1),
            "parameters": ("weights\n(million)", False, None),
            "minutes": ("training\n(minutes)", False, None)}
 NAMES = 4.6  # the width of the names, in columns
