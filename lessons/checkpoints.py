@@ -105,6 +105,12 @@ def ship(name, tensors, command, scores):
     write_whole(index, (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
 
 
+def in_16_bits(network):
+    """The tensors of a network, those of numbers with a point in 16 bits: what `ship` is given."""
+    return {name: value.half() if value.is_floating_point() else value
+            for name, value in network.state_dict().items()}
+
+
 def listed(name):
     """What data/weights.json says of the file data/name: its command, scores and sha256."""
     entries = json.loads((DATA / "weights.json").read_text(encoding="utf-8"))

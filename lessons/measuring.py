@@ -65,15 +65,22 @@ def train_digit_judge(epochs=5, seed=0):
     images, labels = mnist("train")
     images = F.pad(images[:, None].float() / 127.5 - 1, (2, 2, 2, 2), value=-1.0)  # (N, 1, 32, 32)
     judge, batch = DigitJudge(), 128
-    steps = epochs * len(images) // batch
-    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
-    for _ in range(steps):
+
+    def loss():
         rows = torch.randint(len(images), (batch,))
         y, x = torch.randint(5, (2,)).tolist()
-        loss = F.cross_entropy(judge(images[rows, :, y:y + 28, x:x + 28]), labels[rows])
+        return F.cross_entropy(judge(images[rows, :, y:y + 28, x:x + 28]), labels[rows])
+    return _teach(judge, loss, epochs * len(images) // batch, rate=0.01, decay=0.05)
+
+
+def _teach(judge, loss, steps, rate=3e-3, decay=0.01):
+    """Train a judge: loss() draws a batch and gives what the judge loses on it. Returns it."""
+    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    for _ in tqdm(range(steps), desc="training the judge", unit="step"):
+        value = loss()
         optimizer.zero_grad()
-        loss.backward()
+        value.backward()
         optimizer.step()
         schedule.step()
     return judge.eval()
@@ -276,20 +283,15 @@ def train_picture_judge(frames=12_000, steps=1500, batch=128, seed=0):
     scenes = all_scenes(frames, seed)
     shown, labels = as_pictures(first_frames(scenes, seed)), truth(scenes)
     judge = PictureJudge()
-    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    for _ in tqdm(range(steps), desc="training the judge", unit="step"):
+
+    def loss():
         rows = torch.randint(frames, (batch,))
         light = 1 + 0.1 * (2 * torch.rand(batch, 1, 1, 1) - 1)
         noise = 0.05 * torch.rand(batch, 1, 1, 1) * torch.randn(batch, 3, 28, 28)
         logits = _seen(judge((shown[rows] + 1) * light - 1 + noise))
-        loss = sum(F.cross_entropy(part, labels[name][rows])
+        return sum(F.cross_entropy(part, labels[name][rows])
                    for name, part in zip(SEEN, logits, strict=True))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    return judge.eval()
+    return _teach(judge, loss, steps)
 
 
 def _seen(logits):
@@ -318,24 +320,19 @@ def train_clip_judge(films=12_000, steps=1800, batch=32, seed=0):
     clips, phases = real_films(films, seed)
     labels = truth(clips.scenes)
     judge = ClipJudge()
-    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    for _ in tqdm(range(steps), desc="training the judge", unit="step"):
+
+    def loss():
         rows = torch.randint(films, (batch,))
         shown = as_films(clips.video[rows.numpy()])
         light = 1 + 0.1 * (2 * torch.rand(batch, 1, 1, 1, 1) - 1)
         shown = (shown + 1) * light - 1 + 0.05 * torch.rand(batch, 1, 1, 1, 1) \
             * torch.randn_like(shown)
         *logits, phase = _answers(judge(shown))
-        loss = sum(F.cross_entropy(part, labels[name][rows])
+        read = sum(F.cross_entropy(part, labels[name][rows])
                    for name, part in zip(ATTRIBUTES, logits, strict=True))
         stands = phases[rows].norm(dim=1) == 0
-        loss = loss + (phase - phases[rows])[~stands].square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    return judge.eval()
+        return read + (phase - phases[rows])[~stands].square().mean()
+    return _teach(judge, loss, steps)
 
 
 def _answers(numbers):
@@ -383,16 +380,16 @@ def obeyed(reading, texts):
     return dict(zip(ATTRIBUTES, found.T, strict=True)) | {"all": follows(read, said)}
 
 
-def asked(texts):
-    """What N captions say: for each of ATTRIBUTES the index of its value, -1 where it is left open,
-    in a tensor (N, attributes)."""
+def asked(texts, attributes=ATTRIBUTES):
+    """What N captions say: for each of attributes (a dict like ATTRIBUTES, of which "music" may be
+    one) the index of its value, -1 where it is left open, in a tensor (N, attributes)."""
     rows = []
     for text in texts:
         said = captions.parse(text)
         wish = {"actor": said.actor, "color": said.color, "first": said.actions[0],
-                "last": said.actions[-1], "direction": said.direction}
+                "last": said.actions[-1], "direction": said.direction, "music": said.music}
         rows.append([-1 if wish[name] is None else values.index(wish[name])
-                     for name, values in ATTRIBUTES.items()])
+                     for name, values in attributes.items()])
     return torch.tensor(rows)
 
 
@@ -584,13 +581,18 @@ def compare_losses(steps=1000, seeds=3, write=None):
             row["generator"] = [round(float(span.mean()), 4) for span in spans]
             found["losses"][name]["runs"].append(row)
             if seed == 0:
-                strip = ((images[:8, 0] + 1) * 127.5).round().byte().permute(1, 0, 2).flatten(1)
-                file = io.BytesIO()
-                Image.fromarray(strip.numpy()).save(file, "PNG")
-                found["losses"][name]["images"] = base64.b64encode(file.getvalue()).decode()
+                found["losses"][name]["images"] = strip(images[:8])
             if write:
                 write(found)
     return found
+
+
+def strip(images):
+    """Images (N, 1 or 3, H, W) in [-1, 1] side by side, as a PNG in base64."""
+    pixels = ((images + 1) * 127.5).round().byte().permute(2, 0, 3, 1).flatten(1, 2)
+    file = io.BytesIO()
+    Image.fromarray(pixels.squeeze(2).numpy()).save(file, "PNG")       # (H, N W) or (H, N W, 3)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def compared():
@@ -612,11 +614,10 @@ def main(arguments=None):
             checkpoints.DATA / "losses.json", (json.dumps(found) + "\n").encode()))
         return
     judge, scores = _JUDGES[names[0]]()
-    tensors = {name: value.half() if value.is_floating_point() else value
-               for name, value in judge.state_dict().items()}
     file = {"digits": "digit_judge", "clips": "clip_judge",
             "pictures": "picture_judge"}[names[0]] + ".safetensors"
-    checkpoints.ship(file, tensors, f"python -m lessons.measuring {names[0]}", scores)
+    checkpoints.ship(file, checkpoints.in_16_bits(judge), f"python -m lessons.measuring {names[0]}",
+                     scores)
     print(f"{file}: {scores}")
 
 

@@ -241,8 +241,8 @@ def main(name="mnist"):
             generator = run.average
     scores = score_digits(draw_images(generator.eval(), 5000))
     scores = {"steps": steps} | {key: round(value, 4) for key, value in scores.items()}
-    halves = {key: value.half() for key, value in generator.state_dict().items()}
-    checkpoints.ship(f"{name}.safetensors", halves, f"python -m lessons.mlp_gan {name}", scores)
+    checkpoints.ship(f"{name}.safetensors", checkpoints.in_16_bits(generator),
+                     f"python -m lessons.mlp_gan {name}", scores)
     print(name, scores)
 
 

@@ -7,9 +7,7 @@ generator of pictures.
 Axes: N captions, L words of each (padded at the end), E numbers a word.
 """
 
-import base64
 import functools
-import io
 import json
 import math
 import sys
@@ -17,19 +15,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
 from lessons import captions, checkpoints, measuring, training
 from lessons.errors import CourseError, nearest
 from lessons.losses import Relativistic
-from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC
+from lessons.scene import ACTORS, COLORS, DIRECTIONS, MUSIC
 from lessons.theatre import Theatre
 
 WORDS = ("", *captions.VOCABULARY["en"], *captions.VOCABULARY["zh"])  # the first one is padding
 IDS = {word: i for i, word in enumerate(WORDS)}
-MEANINGS = (ACTORS, COLORS, ACTIONS, ACTIONS, DIRECTIONS, MUSIC)  # columns of `meanings`
+MEANINGS = measuring.ATTRIBUTES | {"music": MUSIC}  # columns of `meanings`, each with its values
 OPEN = -1  # in `meanings`: left open by the caption
 
 
@@ -49,17 +46,8 @@ def decode(ids):
 
 
 def meanings(texts):
-    """What captions say: int64 (N, 6), an index into each of MEANINGS, or OPEN.
-
-    The columns: actor, colour, first action, last action, direction, music.
-    """
-    rows = []
-    for said in map(captions.parse, texts):
-        values = (said.actor, said.color, said.actions[0], said.actions[-1], said.direction,
-                  said.music)
-        rows.append([OPEN if value is None else known.index(value)
-                     for value, known in zip(values, MEANINGS, strict=True)])
-    return torch.tensor(rows)                                                  # (N, 6)
+    """What captions say: int64 (N, 6), an index into the values of each of MEANINGS, or OPEN."""
+    return measuring.asked(texts, MEANINGS)                                    # (N, 6)
 
 
 def reword(text, rng, swap=0.4, fill=0.04, nameless=0.05):
@@ -98,9 +86,10 @@ def _synonyms(lexicon):
 SYNONYMS = {language: _synonyms(lexicon) for language, lexicon in captions.LEXICON.items()}
 
 
-def _fillers():
+@functools.lru_cache
+def _fillers(device):
     """What may be left open, three pairs for actor, colour and direction: the words to add, as
-    numbers (languages, W), and which of WORDS speak of it (V,).
+    numbers (languages, W), and which of WORDS speak of it (V,), both on a device.
 
     Actor and colour are added in English for both languages, the direction in the caption's own:
     trained with English directions alone, all Chinese captions that left it open went right.
@@ -111,12 +100,9 @@ def _fillers():
                   for phrase, (kind, value) in lexicon.items() if kind == slot and value}
         words = {"en": values, "zh": ("左", "右") if slot == "direction" else values}
         found.append((torch.tensor([[IDS[word] for word in words[language]]
-                                    for language in captions.LANGUAGES]),
-                      torch.tensor([word in speaks for word in WORDS])))
+                                    for language in captions.LANGUAGES], device=device),
+                      torch.tensor([word in speaks for word in WORDS], device=device)))
     return found
-
-
-FILLERS = _fillers()
 
 
 def evenly(z):
@@ -132,9 +118,9 @@ def complete(ids, z):
     """
     chinese = (ids[:, 0] > len(captions.VOCABULARY["en"])).long()              # (N,) 0 or 1
     added = []
-    for u, (values, speaks) in zip(evenly(z[:, :3]).T, FILLERS, strict=True):
-        word = values.to(ids.device)[chinese, (u * values.shape[1]).long()]
-        open_ = ~speaks.to(ids.device)[ids].any(1)                             # (N,)
+    for u, (values, speaks) in zip(evenly(z[:, :3]).T, _fillers(ids.device), strict=True):
+        word = values[chinese, (u * values.shape[1]).long()]
+        open_ = ~speaks[ids].any(1)                                            # (N,)
         added.append(word * open_)
     return torch.cat([ids, torch.stack(added, 1)], 1)                          # (N, L + 3)
 
@@ -503,15 +489,6 @@ def score(generator, n=1000, seed=20_000):
                      "floor": measuring.frechet_distance(real[1], real[0])}
 
 
-def sheet(generator, texts, seed=0):
-    """Pictures of captions side by side, as a PNG in base64."""
-    strip = torch.cat(list(draw_pictures(generator, texts, seed)), 2)          # (3, 28, N * 28)
-    pixels = ((strip + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
-
-
 def measured(way, seed=0, steps=1000):
     """Train in one of WAYS; returns what was measured, a dict, and the generator.
 
@@ -536,8 +513,9 @@ def compare(ways, steps=1000, seeds=3, write=None, found=None):
     """Train in each of ways on one budget, seed by seed; returns what was measured, a dict.
 
     "steps", "batch", "real" (see `ends`) and "ways": name -> "runs", a list with a dict a seed, see
-    `measured`, and "images", what the first seed drew for SAMPLES, see `sheet`. write(found): is
-    called after each run. found: of an earlier call that was cut off, to go on from.
+    `measured`, and "images", what the first seed drew for SAMPLES, see `measuring.strip`.
+    write(found): is called after each run. found: of an earlier call that was cut off, to go on
+    from.
     """
     found = found or {"steps": steps, "batch": 64, "real": ends(),
                       "ways": {name: {"runs": []} for name in ways}}
@@ -549,7 +527,7 @@ def compare(ways, steps=1000, seeds=3, write=None, found=None):
             row, generator = measured(name, seed, steps)
             this["runs"].append(row)
             if seed == 0:
-                this["images"] = sheet(generator, SAMPLES)
+                this["images"] = measuring.strip(draw_pictures(generator, SAMPLES))
             if write:
                 write(found)
     return found
@@ -570,10 +548,10 @@ def ends(n=2000, seed=40_000):
             "other": float(measuring.follows(read, said.roll(-1, 0)).mean())}
 
 
-def finished(name="pictures"):
+def finished():
     """The generator of pictures that the course ships."""
     generator = PictureGenerator()
-    generator.load_state_dict(checkpoints.shipped(f"{name}.safetensors"))
+    generator.load_state_dict(checkpoints.shipped("pictures.safetensors"))
     return generator.eval()
 
 
@@ -583,8 +561,7 @@ BEST = "projection + contrastive"  # what the shipped generator was trained with
 def ship_pictures(steps=2000):
     """Train the generator of pictures that the course ships, score and write it."""
     run = train(BEST, steps=steps)
-    tensors = {name: value.half() if value.is_floating_point() else value
-               for name, value in run.average.state_dict().items()}
+    tensors = checkpoints.in_16_bits(run.average)
     run.average.load_state_dict(tensors)  # what is scored is what is shipped, in 16 bits
     scores = score(run.average.eval()) | {"steps": steps, "minutes": run.seconds / 60}
     scores = {name: round(value, 4) for name, value in scores.items()}

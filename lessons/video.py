@@ -670,8 +670,7 @@ def main():
         raise SystemExit("Say which folder holds the model: python -m lessons.video FOLDER")
     _, facts = load_checkpoint(Path(sys.argv[1]) / training.MODEL, MODEL)
     model = load_model(sys.argv[1])
-    tensors = {name: value.half() if value.is_floating_point() else value
-               for name, value in model.state_dict().items()}
+    tensors = checkpoints.in_16_bits(model)
     model.load_state_dict(tensors)  # what is scored is what is shipped, in 16 bits
     scores = {name: round(value, 4) for name, value in score(model).items()}
     stages = (load_checkpoint(Path(sys.argv[1]) / stage / training.CHECKPOINT) for stage in SHARES)

@@ -50,8 +50,8 @@ def test_other_words_keep_the_meaning(scenes):
 def test_wordings_are_of_their_scenes_and_hold_every_word(scenes):
     wordings = text.Wordings(scenes, each=4)
     values = torch.tensor([[known.index(value) for value, known in zip(
-        (s.actor, s.color, s.actions[0], s.actions[-1], s.direction, s.music), text.MEANINGS,
-        strict=True)] for s in scenes])
+        (s.actor, s.color, s.actions[0], s.actions[-1], s.direction, s.music),
+        text.MEANINGS.values(), strict=True)] for s in scenes])
     rows = torch.arange(len(scenes)).repeat(8)
     ids, said = wordings.draw(rows, torch.Generator().manual_seed(0))
     assert ((said == values[rows]) | (said == text.OPEN)).all()
@@ -198,7 +198,8 @@ def test_a_comparison_goes_on_where_it_was_cut_off(monkeypatch):
         made.append((way, seed))
         return {"train": 0.5}, None
     monkeypatch.setattr(text, "measured", measured)
-    monkeypatch.setattr(text, "sheet", lambda generator, texts: "png")
+    monkeypatch.setattr(text, "draw_pictures", lambda generator, texts: None)
+    monkeypatch.setattr(text.measuring, "strip", lambda images: "png")
     found = text.compare(["a", "b"], seeds=1, write=kept.append)
     text.compare(["b"], seeds=2, found=found)
     assert made == [("a", 0), ("b", 0), ("b", 1)] and len(kept) == 2

@@ -5,11 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lessons import losses, measuring, mlp_gan, training
-from lessons.exercises import Exercise
-
-
-def _rng(seed=0):
-    return torch.Generator().manual_seed(seed)
+from lessons.exercises import Exercise, rng
 
 
 def _weights(module):
@@ -23,7 +19,7 @@ def _gradients(module):
 
 # 1.1 -------------------------------------------------------------------------------------------
 def _images():
-    return [(torch.randint(0, 256, (n, 28, 28), generator=_rng(n), dtype=torch.uint8),)
+    return [(torch.randint(0, 256, (n, 28, 28), generator=rng(n), dtype=torch.uint8),)
             for n in (3, 5)]
 
 
@@ -59,7 +55,7 @@ def _try_discriminator(kind, images):
     wanted = [tuple(p.shape) for p in ours.parameters()]
     seen = {"list of the weights' shapes": shapes}
     if shapes == wanted:
-        generator = _rng(1)
+        generator = rng(1)
         for p in own:
             p.data = torch.randn(p.shape, generator=generator) / p[0].numel() ** 0.5
         seen["output in evaluation mode"] = network.eval()(images).detach()
@@ -84,7 +80,7 @@ def _two_layers():
 
 
 Exercise("1.3", ours=mlp_gan.ArticleDiscriminator, observe=_try_discriminator,
-         cases=lambda: [(torch.randn(n, 1, 28, 28, generator=_rng(n)),) for n in (4, 7)],
+         cases=lambda: [(torch.randn(n, 1, 28, 28, generator=rng(n)),) for n in (4, 7)],
          mistakes=[
     ("The last layer gives a logit, but the article's loss wants a probability: end with a "
      "sigmoid.", _changed(lambda m: nn.Identity() if isinstance(m, nn.Sigmoid) else m)),
@@ -100,7 +96,7 @@ Exercise("1.3", ours=mlp_gan.ArticleDiscriminator, observe=_try_discriminator,
 
 # 1.4 -------------------------------------------------------------------------------------------
 def _outputs():
-    return [(torch.rand(shape, generator=_rng()), value)
+    return [(torch.rand(shape, generator=rng()), value)
             for shape, value in (((4, 1), 1.0), ((7, 1), 0.0), ((2, 3, 5), 0.9))]
 
 
@@ -213,7 +209,7 @@ Exercise("1.6", ours=mlp_gan.generator_step, cases=_games, mistakes=[
 
 # 1.7 ------------------------------------------------------------------------------------------
 Exercise("1.7", ours=measuring.digit_shares,
-         cases=lambda: [(torch.randn(n, 10, generator=_rng(n)) * 2,) for n in (23, 40)],
+         cases=lambda: [(torch.randn(n, 10, generator=rng(n)) * 2,) for n in (23, 40)],
          mistakes=[
     ("These are counts: divide by the number of images.",
      lambda x: x.argmax(1).bincount(minlength=10).float()),
@@ -230,7 +226,7 @@ Exercise("1.7", ours=measuring.digit_shares,
 
 # 1.8 -------------------------------------------------------------------------------------------
 def _logit_cases():
-    return [(torch.randn(n, 1, generator=_rng(n)) * scale, torch.rand(n, 1, generator=_rng(n + 1)))
+    return [(torch.randn(n, 1, generator=rng(n)) * scale, torch.rand(n, 1, generator=rng(n + 1)))
             for n, scale in ((5, 1.0), (8, 3.0), (6, 300.0))]
 
 

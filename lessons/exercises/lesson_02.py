@@ -4,11 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from lessons import losses, measuring
-from lessons.exercises import Exercise
-
-
-def _rng(seed=0):
-    return torch.Generator().manual_seed(seed)
+from lessons.exercises import Exercise, rng
 
 
 def _number(answer, *arguments):
@@ -21,10 +17,10 @@ def _readings():
     """(read, said), each (N, A), of few values, so that all three kinds of agreement occur."""
     cases = []
     for n, attributes in ((23, 3), (17, 4)):
-        read = torch.randint(0, 3, (n, attributes), generator=_rng(n))
-        said = torch.where(torch.rand(n, attributes, generator=_rng(n + 1)) < 0.6, read,
-                           torch.randint(0, 3, (n, attributes), generator=_rng(n + 2)))
-        said[torch.rand(n, attributes, generator=_rng(n + 3)) < 0.3] = -1
+        read = torch.randint(0, 3, (n, attributes), generator=rng(n))
+        said = torch.where(torch.rand(n, attributes, generator=rng(n + 1)) < 0.6, read,
+                           torch.randint(0, 3, (n, attributes), generator=rng(n + 2)))
+        said[torch.rand(n, attributes, generator=rng(n + 3)) < 0.3] = -1
         cases.append((read, said))
     return cases
 
@@ -48,9 +44,9 @@ def _features():
     """(features (N, d), others (M, d)) that vary together, N, M and d all different."""
     cases = []
     for n, m, d in ((60, 45, 4), (38, 51, 3)):
-        mix = torch.randn(d, d, generator=_rng(d))
-        cases.append((torch.randn(n, d, generator=_rng(n)) @ mix + 0.7,
-                      torch.randn(m, d, generator=_rng(m)) * torch.arange(1, d + 1)))
+        mix = torch.randn(d, d, generator=rng(d))
+        cases.append((torch.randn(n, d, generator=rng(n)) @ mix + 0.7,
+                      torch.randn(m, d, generator=rng(m)) * torch.arange(1, d + 1)))
     return cases
 
 
@@ -87,8 +83,8 @@ def _neighbours():
     """(features, others, k): generated ones that reach half of the real ones, at two k."""
     cases = []
     for n, m, d, k in ((31, 47, 2, 3), (43, 29, 3, 2), (25, 37, 2, 5)):
-        real = torch.randn(m, d, generator=_rng(m))
-        made = torch.randn(n, d, generator=_rng(n)) * 0.8 + 0.9
+        real = torch.randn(m, d, generator=rng(m))
+        made = torch.randn(n, d, generator=rng(n)) * 0.8 + 0.9
         cases.append((made, real, k))
     return cases
 
@@ -121,8 +117,8 @@ Exercise("2.3", ours=measuring.coverage, cases=_neighbours, observe=_number, mis
 # 2.4 -------------------------------------------------------------------------------------------
 def _logits():
     """Logits of real and of generated data, (N, 1) each, on both sides of both margins."""
-    return [(2 * torch.randn(n, 1, generator=_rng(n)) + 0.4,
-             2 * torch.randn(n, 1, generator=_rng(n + 1)) - 0.3) for n in (9, 14)]
+    return [(2 * torch.randn(n, 1, generator=rng(n)) + 0.4,
+             2 * torch.randn(n, 1, generator=rng(n + 1)) - 0.3) for n in (9, 14)]
 
 
 def _both_sides(kind, real_logits, fake_logits):

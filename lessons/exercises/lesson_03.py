@@ -4,11 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from lessons import text_conditioning as text
-from lessons.exercises import Exercise
-
-
-def _rng(seed):
-    return torch.Generator().manual_seed(seed)
+from lessons.exercises import Exercise, rng
 
 
 # 3.1 -------------------------------------------------------------------------------------------
@@ -17,9 +13,9 @@ def _words():
     cases = []
     for seed, lengths in enumerate(((2, 5, 3), (4, 1, 6, 6))):
         L = max(lengths) + 1
-        ids = torch.randint(1, 50, (len(lengths), L), generator=_rng(seed))
+        ids = torch.randint(1, 50, (len(lengths), L), generator=rng(seed))
         ids[torch.arange(L) >= torch.tensor(lengths)[:, None]] = 0
-        cases.append((torch.randn(*ids.shape, 8, generator=_rng(seed + 9)), ids))
+        cases.append((torch.randn(*ids.shape, 8, generator=rng(seed + 9)), ids))
     return cases
 
 
@@ -48,7 +44,7 @@ Exercise("3.1", ours=text.mean_of_words, cases=_words, mistakes=[
 
 # 3.2 -------------------------------------------------------------------------------------------
 def _projections():
-    return [(torch.randn(N, 6, generator=_rng(N)), torch.randn(N, E, generator=_rng(E)))
+    return [(torch.randn(N, 6, generator=rng(N)), torch.randn(N, E, generator=rng(E)))
             for N, E in ((3, 4), (5, 16))]
 
 
@@ -57,7 +53,7 @@ def _logits(matching, features, sentence):
     made = matching(6, sentence.shape[1])
     with torch.no_grad():
         for i, (_, weight) in enumerate(sorted(made.named_parameters())):
-            weight.copy_(torch.randn(weight.shape, generator=_rng(i)))
+            weight.copy_(torch.randn(weight.shape, generator=rng(i)))
         return made(features, sentence)
 
 
@@ -101,7 +97,7 @@ def _pairs():
                ["a man walks", "a red man walks", "a man walks to the left"])
     cases = []
     for seed, texts in enumerate(batches):
-        own, wrong = torch.randn(2, len(texts), generator=_rng(seed))
+        own, wrong = torch.randn(2, len(texts), generator=rng(seed))
         cases.append((own, wrong, text.meanings(texts)[:, text.SHOWN]))
     return cases
 
@@ -133,7 +129,7 @@ Exercise("3.3", ours=text.mismatched_loss, cases=_pairs, mistakes=[
 
 # 3.4 -------------------------------------------------------------------------------------------
 def _preferences():
-    right, wrong = torch.randn(2, 40, generator=_rng(0))
+    right, wrong = torch.randn(2, 40, generator=rng(0))
     some = torch.where(torch.arange(40) % 4 == 0, right, wrong)  # ten ties
     return [(right, some), (right, right.clone()), (torch.ones(4), torch.tensor([0.0, 1, 2, 1]))]
 

@@ -6,17 +6,13 @@ import torch
 from torch.nn import functional as F
 
 from lessons import video
-from lessons.exercises import Exercise
+from lessons.exercises import Exercise, rng
 from lessons.video import CONTENT, MOTION, PATH
-
-
-def _rng(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 # 4.1 -------------------------------------------------------------------------------------------
 def _codes():
-    return [(torch.randn(N, T, CONTENT + MOTION, generator=_rng(N)),) for N, T in ((3, 5), (4, 7))]
+    return [(torch.randn(N, T, CONTENT + MOTION, generator=rng(N)),) for N, T in ((3, 5), (4, 7))]
 
 
 def _averaged(what, axis):
@@ -56,7 +52,7 @@ def _windows():
     cases = []
     for seed, (size, H) in enumerate(((16, 5), (24, 7)), 1):
         place = torch.tensor([0.0, -3.0, size + 2.0, size / 2, 0.3 * size, 0.71 * size, size - 0.4])
-        cases.append((torch.randn(len(place), 3, H, size // 2, generator=_rng(seed)), place, size))
+        cases.append((torch.randn(len(place), 3, H, size // 2, generator=rng(seed)), place, size))
     return cases
 
 
@@ -93,7 +89,7 @@ Exercise("4.2", ours=video.paste, cases=_windows, mistakes=[
 
 # 4.3 -------------------------------------------------------------------------------------------
 def _oscillators():
-    return [(torch.randn(N, K, generator=_rng(N)), torch.randn(N, T, K, generator=_rng(K)))
+    return [(torch.randn(N, K, generator=rng(N)), torch.randn(N, T, K, generator=rng(K)))
             for N, T, K in ((2, 5, 3), (4, 6, 7))]
 
 
@@ -123,7 +119,7 @@ Exercise("4.3", ours=video.turns, cases=_oscillators, mistakes=[
 
 # 4.4 -------------------------------------------------------------------------------------------
 def _two():
-    return [tuple(torch.randn(N, T, PATH, generator=_rng(seed + N)) for seed in (0, 9))
+    return [tuple(torch.randn(N, T, PATH, generator=rng(seed + N)) for seed in (0, 9))
             for N, T in ((2, 5), (3, 4))]
 
 
