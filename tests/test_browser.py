@@ -97,7 +97,7 @@ def _wait_for(url, process, log, seconds=60):
 
 
 # A notebook in the browser -----------------------------------------------------------------------
-PANEL = "const panel = window.jupyterapp.shell.currentWidget;"
+PANEL = "const panel = window.jupyterapp?.shell?.currentWidget;"  # none while the page loads
 READY = f"""() => {{ {PANEL} return panel?.sessionContext?.isReady
                      && panel.sessionContext.session?.kernel?.status === 'idle'; }}"""
 RUN = """() => { window.finished = false; window.jupyterapp.commands.execute(
