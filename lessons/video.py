@@ -23,6 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lessons import checkpoints, measuring, training
+from lessons.attention import WordAttention
 from lessons.checkpoints import load_checkpoint, save_checkpoint, write_whole
 from lessons.errors import CourseError
 from lessons.losses import NonSaturating, Relativistic
@@ -223,32 +224,6 @@ def reconstruction_loss(autoencoder, frames):
     across = (weight * F.pad(error.diff(dim=3), (0, 1)).abs()).mean()
     down = (weight * F.pad(error.diff(dim=2), (0, 0, 0, 1)).abs()).mean()
     return (weight * (error.abs() + 2 * error.square())).mean() + (across + down) / 2
-
-
-class WordAttention(nn.Module):
-    """Learned questions to the words of a caption: each question gets words for an answer.
-
-        attention = softmax over words of (q . k_i / sqrt(32)),   k_i = K state_i
-        answer = sum over words of attention_i * embedding_i
-
-    What a question looks for depends on the context of a word (its state); what it finds there is
-    the word itself: to know the second action, it must look at the second verb.
-
-    forward: words, states (N, L, E), there (N, L) -> answers (N, Q, heads * E), attention
-    (N, heads, Q, L), each row summing to 1 over the words that are there.
-    """
-
-    def __init__(self, questions, heads=2, width=64):
-        super().__init__()
-        self.questions = nn.Parameter(torch.randn(heads, questions, 32))
-        self.keys = nn.Linear(width, heads * 32)
-
-    def forward(self, words, states, there):
-        keys = self.keys(states).unflatten(2, (-1, 32))                        # (N, L, heads, 32)
-        scores = torch.einsum("hqe,nlhe->nhql", self.questions, keys) / math.sqrt(32)
-        attention = scores.masked_fill(~there[:, None, None], -torch.inf).softmax(3)
-        answers = torch.einsum("nhql,nle->nqhe", attention, words).flatten(2)
-        return answers, attention
 
 
 class PathGenerator(nn.Module):
