@@ -11,6 +11,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from lessons import captions, checkpoints
 
@@ -55,25 +56,40 @@ class WordAttention(nn.Module):
         return answers, attention.unflatten(0, (N, heads))                     # (N, heads, Q, L)
 
 
-class SelfAttention(nn.Module):
+def looked_at(attention):
+    """Among how many words the attention is spread: attention (..., L) -> (...), 1 to L.
+
+        exp(-sum over i of attention_i log attention_i)
+
+    1 where one word has it all, L where all have the same; a word without attention adds nothing.
+    """
+    return torch.special.entr(attention).sum(-1).exp()
+
+
+def self_attend(x, places, ask):
     """Frames look at frames: each asks all of them, itself included, and adds what it is told.
 
-        x_t + sum over s of attention_ts W_v x_s,   q_t = W_q x_t,   k_s = W_k x_s
+        x_t + sum over s of attention_ts v_s,   (q_t, k_t, v_t) = ask(x_t + places_t)
 
-    places: where each frame stands in the film, learnt; without them attention is blind to order.
-    forward: x (N, T, E) -> the same shape, attention (N, T, T), each row summing to 1.
+    x (N, T, E), places (T, E): where a frame stands in the film; ask: a layer from E numbers to
+    3 E, questions, keys and values side by side -> (N, T, E), attention (N, T, T).
     """
+    questions, keys, values = ask(x + places).chunk(3, 2)                      # (N, T, E) each
+    everyone = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)      # no padding here
+    answers, attention = attend(questions, keys, values, everyone)
+    return x + answers, attention
 
-    def __init__(self, width, frames):
-        super().__init__()
-        self.places = nn.Parameter(torch.randn(frames, width) / math.sqrt(width))
-        self.ask = nn.Linear(width, 3 * width, bias=False)  # questions, keys and values at once
 
-    def forward(self, x):
-        questions, keys, values = self.ask(x + self.places).chunk(3, 2)        # (N, T, E) each
-        everyone = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)  # no padding here
-        answers, attention = attend(questions, keys, values, everyone)
-        return x + answers, attention
+def frame_match(seen, said):
+    """How well each film fits each caption, frame by frame: (N, T, E) twice -> (N, N), -1 to 1.
+
+        S_ij = mean over t of cos(seen_it, said_jt)
+
+    seen: what the frames of film i show; said: what frame t should show by caption j. Source of the
+    idea: Xu et al., 2018, arXiv 1711.10485, equations 10 and 11, where words look at regions.
+    """
+    seen, said = F.normalize(seen, dim=2), F.normalize(said, dim=2)
+    return torch.einsum("ite,jte->ij", seen, said) / seen.shape[1]
 
 
 # Is it true? -----------------------------------------------------------------------------------
@@ -152,6 +168,67 @@ class Interchanged(nn.Module):
         order[rows, one], order[rows, two] = two, one
         weights = weights.gather(3, order[:, None, None].expand_as(weights))
         return (weights @ words[:, None]).transpose(1, 2).flatten(2), weights
+
+
+# The picture ----------------------------------------------------------------------------------
+def draw(films, i=0, labels=None, title=None):
+    """Show the attention of film i under the film: words from top to bottom, frames from left to
+    right, and around each of two verbs the frames in which the theatre shows its action.
+
+    films: of `video.film`. labels: what stands for the words, where a font lacks them.
+    """
+    import matplotlib.pyplot as plt
+
+    from lessons import show
+    words = [str(word) for word in films.words[i] if word]
+    matrix, T = films.attention[i][:, :len(words)].T, films.video.shape[1]     # (L, T)
+    fig, (top, under) = plt.subplots(
+        2, 1, figsize=(9.6, 1.1 + 0.25 * len(words)), layout="constrained",
+        height_ratios=(0.62, 0.25 * len(words)))
+    top.imshow(films.video[i].swapaxes(0, 1).reshape(films.video.shape[2], -1, 3), aspect="auto",
+               interpolation="nearest")
+    top.axis("off")
+    top.set_title(title or films.captions[i], fontsize=10)
+    picture = under.imshow(matrix, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    under.set(xlabel="frame", yticks=range(len(words)), yticklabels=labels or words,
+              xticks=range(T))
+    where, own = verbs([films.captions[i]])[0], own_frames(T)
+    if where[1].any():
+        for rows, frames in zip(where, own, strict=True):
+            y, x = rows.nonzero()[:, 0].tolist(), frames.nonzero()[:, 0].tolist()
+            under.add_patch(plt.Rectangle((x[0] - 0.46, y[0] - 0.44), len(x) - 0.08, len(y) - 0.12,
+                                          fill=False, edgecolor=show.ORANGE, linewidth=2.5))
+    fig.colorbar(picture, ax=under, label="attention", pad=0.01)
+    most = ", ".join(words[int(row)] for row in matrix.argmax(0)[[0, T - 1]])
+    show.figure(fig, f"A film as a row of {T} frames, and under it the attention of each frame to "
+                     f"each word of “{films.captions[i]}”; most of it in the first and in the last "
+                     f"frame: {most}.")
+
+
+def table(films, i=0, frame=None):
+    """The attention of film i as an HTML table whose cells tell their number to the mouse.
+
+    frame: the one that is marked, if any.
+    """
+    from html import escape
+
+    from IPython.display import HTML
+    where, own = verbs([films.captions[i]])[0], own_frames(films.video.shape[1])
+    rows = []
+    for k, word in enumerate(word for word in films.words[i] if word):
+        cells = []
+        for t, value in enumerate(films.attention[i][:, k]):
+            true = where[1].any() and bool((where[:, k] & own[:, t]).any())
+            edge = "#E69F00" if true else "#333" if t == frame else "#eee"
+            cells.append(f'<td title="{escape(str(word))}, frame {t}: {value:.2f}" '
+                         f'style="width:22px;height:18px;padding:0;border:2px solid {edge};'
+                         f'background:rgba(0,114,178,{value:.2f})"></td>')
+        size = 1 if frame is None else 0.8 + 0.8 * float(films.attention[i][frame, k])
+        rows.append(f'<tr><th style="text-align:right;padding-right:8px;font-size:{size:.2f}em">'
+                    f'{escape(str(word))}</th>{"".join(cells)}</tr>')
+    return HTML(f'<table style="border-collapse:separate;border-spacing:1px" aria-label="Attention '
+                f'of {films.video.shape[1]} frames (columns) to the words (rows)">{"".join(rows)}'
+                f'</table>')
 
 
 # What is it worth? ----------------------------------------------------------------------------
@@ -271,7 +348,8 @@ def measured(model, n, seed=60_000):
     films = video.film(model, texts, seed=seed)
     wins = right_verb_wins(torch.as_tensor(films.attention), verbs(texts), own_frames(margin=1))
     scores = read_order(measuring.read_clips(measuring.clip_judge(), films.video), texts)
-    return {name: round(value, 4) for name, value in (scores | {"wins": float(wins.mean())}).items()}
+    scores["wins"] = float(wins.mean())
+    return {name: round(value, 4) for name, value in scores.items()}
 
 
 def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
@@ -326,8 +404,10 @@ def main():
     """Compare VARIANTS and write what was found to data/attention.json, run by run; a comparison
     that was cut goes on where it stopped."""
     path = checkpoints.DATA / "attention.json"
-    compare(found=compared() if path.exists() else None, write=lambda found: checkpoints.write_whole(
-        path, (json.dumps(found) + "\n").encode()))
+
+    def write(found):
+        checkpoints.write_whole(path, (json.dumps(found) + "\n").encode())
+    compare(found=compared() if path.exists() else None, write=write)
 
 
 if __name__ == "__main__":
