@@ -1,4 +1,4 @@
-"""Lesson 5: padding gets nothing, the measure counts the right frames, the variants fit the game."""
+"""Lesson 5: padding gets nothing, the measure counts the right frames, variants fit the game."""
 
 import numpy as np
 import pytest

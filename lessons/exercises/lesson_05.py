@@ -13,6 +13,16 @@ def _rng(seed):
     return torch.Generator().manual_seed(seed)
 
 
+def _both(*names):
+    """Observes a function that returns as many tensors as there are names."""
+    def observe(answer, *given):
+        result = answer(*given)
+        if not isinstance(result, (tuple, list)) or len(result) != len(names):
+            raise TypeError("return two things: " + " and ".join(f"the {name}" for name in names))
+        return dict(zip(names, result, strict=True))
+    return observe
+
+
 # 5.1 -------------------------------------------------------------------------------------------
 def _questions():
     """Captions of several lengths, one of them full; as many questions as words never."""
@@ -44,8 +54,7 @@ def _attended(scale=lambda E: math.sqrt(E), mask="before", axis=2, swap=False):
 
 
 Exercise("5.1", ours=attention.attend, cases=_questions,
-         observe=lambda attend, *given: dict(zip(("answer", "attention"), attend(*given),
-                                                 strict=True)), mistakes=[
+         observe=_both("answers", "attention"), mistakes=[
     ("Padding gets attention: nothing is masked.", _attended(mask="none")),
     ("Padding has the score 0, and exp(0) is 1, not 0: give it minus infinity.",
      _attended(mask="zero")),
@@ -75,7 +84,13 @@ def _spread(of, axis=-1, then=torch.exp):
     return lambda a: then(of(a).sum(axis))
 
 
-Exercise("5.2", ours=attention.looked_at, cases=_weights, mistakes=[
+def _without_nan(answer, weights):
+    """What is returned, -1 in the place of nan: a nan equals nothing, not even itself."""
+    result = answer(weights)
+    return result.nan_to_num(-1.0) if isinstance(result, torch.Tensor) else result
+
+
+Exercise("5.2", ours=attention.looked_at, cases=_weights, observe=_without_nan, mistakes=[
     ("0 log 0 counts as nothing, but a computer says nan: torch.special.entr knows, or give log a "
      "tiny number instead of 0.", lambda a: torch.exp(-(a * a.log()).sum(-1))),
     ("The minus is missing: the log of a share is negative, so this is at most 1.",
@@ -118,8 +133,7 @@ def _over_films(x, places, ask):
 
 
 Exercise("5.3", ours=attention.self_attend, cases=_frames,
-         observe=lambda self_attend, *given: dict(zip(("result", "attention"), self_attend(*given),
-                                                      strict=True)), mistakes=[
+         observe=_both("frames", "attention"), mistakes=[
     ("The places are missing: now no frame knows where in the film it stands.", _asked(False)),
     ("The frame itself is missing: what it is told is added to x.", _asked(add=False)),
     ("You added the answers to x with its places: places are for asking only, x stays as it is.",
