@@ -150,10 +150,10 @@ def test_every_variant_can_be_played_and_all_that_it_has_learns(name):
 def test_a_comparison_goes_on_where_it_stopped():
     written = []
     first = attention.compare(steps=1, seeds=1, films=12, write=lambda f: written.append(1))
-    assert len(written) == len(attention.VARIANTS)
+    assert len(written) == len(attention.VARIANTS) + 1  # first of all, chance and ceiling
     again = attention.compare(steps=1, seeds=1, films=12, found=first,
                               write=lambda f: written.append(1))
-    assert again == first and len(written) == len(attention.VARIANTS)
+    assert again == first and len(written) == len(attention.VARIANTS) + 1
     assert all(set(run) >= {"seed", "two", "order", "reversed", "wins", "seconds", "curve"}
                for runs in first["variants"].values() for run in runs)
 
@@ -161,7 +161,7 @@ def test_a_comparison_goes_on_where_it_stopped():
 def test_the_stored_comparison_is_of_these_variants():
     found = attention.compared()
     assert list(found["variants"]) == list(attention.VARIANTS)
-    assert all(len(runs) >= 1 for runs in found["variants"].values())
+    assert 0 <= found["chance"]["two"] < 0.1 < 0.9 < found["ceiling"]["two"] <= 1
 
 
 # Pictures -------------------------------------------------------------------------------------
