@@ -113,7 +113,8 @@ def _frames():
     cases = []
     for seed, (N, T, E) in enumerate(((2, 5, 6), (3, 4, 8))):
         torch.manual_seed(seed)
-        cases.append((torch.randn(N, T, E), torch.randn(T, E), torch.nn.Linear(E, 3 * E)))
+        cases.append((torch.randn(N, T, E), torch.randn(T, E),
+                      torch.nn.Linear(E, 3 * E).requires_grad_(False)))
     return cases
 
 
