@@ -271,14 +271,15 @@ def _for_all(answer, there, questions):
         even[:, None, None].expand(-1, 1, questions, -1)
 
 
-class SmoothOnly:
-    """What `video.MatchAndSmooth` adds to the losses, without the matching of words and frames."""
+class RestOnly:
+    """What `video.MatchAndRest` adds to the losses, without the matching of words and frames."""
 
     def discriminator(self, more, conditions):
         return 0.0
 
     def generator(self, real, fake, more, conditions):
-        return 0.1 * fake.diff(n=2, dim=1).square().mean()
+        from lessons.video import movement
+        return 0.003 * (movement(fake) / (movement(real) + 0.001)).mean()
 
 
 # name -> what stands in the place of attention (None: attention itself), and whether it matches
@@ -310,7 +311,7 @@ def play(name, paths, wordings, steps, seed=0, watch=None):
     generator, discriminator = variant(name, video.PathGenerator(), video.PathDiscriminator())
     discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
     run = training.Run(generator, discriminator, model=name, seed=seed)
-    extra = video.MatchAndSmooth() if VARIANTS[name][1] else SmoothOnly()
+    extra = video.MatchAndRest() if VARIANTS[name][1] else RestOnly()
     return training.fit(run, draw, loss=losses.Relativistic, latent=video.LATENT, r1=0.5, r2=0.5,
                         extra=extra, decay=0.998, steps=steps, preview=watch, every_seconds=0)
 

@@ -1,8 +1,8 @@
 """Measuring a GAN: judges that it never trains against, and numbers that the judges read.
 
-`python -m lessons.measuring digits|clips` trains a judge, the one of lesson 1 or the one of films,
-ships it and prints how often it is right. `python -m lessons.measuring losses` trains lesson 1's
-networks with each loss and writes data/losses.json.
+`python -m lessons.measuring digits|pictures|clips` trains a judge, of lesson 1's digits, lesson 3's
+pictures or films, ships it and prints how often it is right. `python -m lessons.measuring losses`
+trains lesson 1's networks with each loss and writes data/losses.json.
 
 Axes: N films, T frames of each, height H, width W.
 """
@@ -28,6 +28,7 @@ from lessons.theatre import Theatre
 # What the judge of films reads, each with its values. A film with one action ends as it began.
 ATTRIBUTES = {"actor": ACTORS, "color": COLORS, "first": ACTIONS, "last": ACTIONS,
               "direction": DIRECTIONS}
+SEEN = ("actor", "color", "direction")  # those of them that the judge of first frames reads
 
 
 class DigitJudge(nn.Module):
@@ -144,6 +145,26 @@ def place(video):
     return (columns * x).sum(axis=2) / columns.sum(axis=2)  # (N, T)
 
 
+def to_middle(frames):
+    """The same frames with the figure of each in the middle: uint8 (N, H, W, 3), shifted as a
+    ring, which the stage does not show since it is the same from left to right."""
+    W = frames.shape[2]
+    shift = np.round(place(frames[:, None])[:, 0] * W - W / 2).astype(int)  # (N,)
+    columns = (np.arange(W) + shift[:, None]) % W                           # (N, W)
+    return np.take_along_axis(frames, columns[:, None, :, None], axis=2)
+
+
+def first_frames(scenes, seed=0):
+    """The first frames of the films of scenes, seen from near: uint8 (N, 28, 28, 3).
+
+    Drawn at 36 x 36; of these the 28 columns around the figure and the 28 rows above the ground.
+    """
+    ends, radii, colors = figures.capsules(Theatre(36).motion(scenes, seed), torch.zeros(1))
+    parts = zip(ends[:, 0].split(100), radii[:, 0].split(100), colors.split(100), strict=True)
+    frames = torch.cat([figures.draw(*part, 36) for part in parts])    # (N, 36, 36, 3)
+    return to_middle(frames.numpy())[:, 6:34, 4:32]
+
+
 class ClipJudge(nn.Module):
     """Reads who does what in a film: trained on real films alone, never shown to a generator.
 
@@ -203,12 +224,89 @@ def truth(scenes):
 def real_films(n, seed):
     """n real films (`Clips`) of all scenes in their natural shares, held-out ones among them, and
     the gait phase of each at its first frame: cosine and sine (n, 2), zero for who stands."""
-    theatre, held = Theatre(), -(-n // 10)
-    scenes = theatre.scenes(n - held, seed) + theatre.scenes(held, seed, "heldout")
+    theatre, scenes = Theatre(), all_scenes(n, seed)
     clips = theatre.film(scenes, seed)
     angle = 2 * np.pi * theatre.motion(scenes, seed).phase(torch.zeros(1))      # (n, 1)
     moves = torch.tensor([scene.actions[0] != "stand" for scene in scenes])[:, None]
     return clips, torch.cat([angle.cos(), angle.sin()], 1) * moves
+
+
+class PictureJudge(nn.Module):
+    """Reads who is in a first frame, in which colour, facing where; trained on real ones alone.
+
+    forward: pictures (N, 3, 28, 28) in [-1, 1] -> 9 logits a picture, one for each value of each of
+    SEEN: a linear function of the 32 `features`, in which the Fréchet distance is measured.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 24, 5, stride=2, padding=2), nn.BatchNorm2d(24), nn.ReLU(),
+            nn.Conv2d(24, 48, 3, stride=2, padding=1), nn.BatchNorm2d(48), nn.ReLU(),
+            nn.Conv2d(48, 64, 3, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU(),
+            nn.Flatten(), nn.Linear(64 * 4 * 4, 32), nn.BatchNorm1d(32, affine=False),
+        )
+        self.answer = nn.Linear(32, sum(len(ATTRIBUTES[name]) for name in SEEN))
+
+    def forward(self, pictures):
+        return self.answer(self.features(pictures))                    # (N, 9)
+
+
+def picture_judge():
+    """The shipped judge of first frames (`PictureJudge` in evaluation mode)."""
+    judge = PictureJudge()
+    judge.load_state_dict(checkpoints.shipped("picture_judge.safetensors"))
+    return judge.eval()
+
+
+def as_pictures(frames):
+    """Frames as networks see them: uint8 (N, H, W, 3) -> float (N, 3, H, W), -1 to 1."""
+    return as_films(np.asarray(frames)[:, None])[:, 0]
+
+
+def all_scenes(n, seed):
+    """n scenes in their natural shares, one in ten of them held out."""
+    held = -(-n // 10)
+    return Theatre.scenes(n - held, seed) + Theatre.scenes(held, seed, "heldout")
+
+
+def train_picture_judge(frames=12_000, steps=1500, batch=128, seed=0):
+    """A judge trained on first frames, with a little noise and light. About 2 minutes on a core."""
+    torch.manual_seed(seed)
+    scenes = all_scenes(frames, seed)
+    shown, labels = as_pictures(first_frames(scenes, seed)), truth(scenes)
+    judge = PictureJudge()
+    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    for _ in tqdm(range(steps), desc="training the judge", unit="step"):
+        rows = torch.randint(frames, (batch,))
+        light = 1 + 0.1 * (2 * torch.rand(batch, 1, 1, 1) - 1)
+        noise = 0.05 * torch.rand(batch, 1, 1, 1) * torch.randn(batch, 3, 28, 28)
+        logits = _seen(judge((shown[rows] + 1) * light - 1 + noise))
+        loss = sum(F.cross_entropy(part, labels[name][rows])
+                   for name, part in zip(SEEN, logits, strict=True))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return judge.eval()
+
+
+def _seen(logits):
+    return logits.split([len(ATTRIBUTES[name]) for name in SEEN], dim=1)
+
+
+@torch.no_grad()
+def read_pictures(judge, pictures, chunk=500):
+    """What a judge reads in pictures, float (N, 3, 28, 28) in [-1, 1]: the index of a value for
+    each of SEEN, (N, 3), and the features (N, 32)."""
+    features = torch.cat([judge.features(part) for part in pictures.split(chunk)])
+    return torch.stack([part.argmax(1) for part in _seen(judge.answer(features))], 1), features
+
+
+def asked_seen(texts):
+    """What N captions say of what a first frame shows: as `asked`, for each of SEEN: (N, 3)."""
+    return asked(texts)[:, [list(ATTRIBUTES).index(name) for name in SEEN]]
 
 
 def train_clip_judge(films=12_000, steps=1800, batch=32, seed=0):
@@ -506,7 +604,8 @@ def main(arguments=None):
     names = arguments or sys.argv[1:]
     known = [*_JUDGES, "losses"]
     if len(names) != 1 or names[0] not in known:
-        raise SystemExit("Say what to train: python -m lessons.measuring digits|clips|losses"
+        raise SystemExit("Say what to train: python -m lessons.measuring "
+                         + "|".join(known)
                          + "".join(f". {nearest(name, known)}" for name in names[:1]))
     if names[0] == "losses":
         compare_losses(write=lambda found: checkpoints.write_whole(
@@ -515,7 +614,8 @@ def main(arguments=None):
     judge, scores = _JUDGES[names[0]]()
     tensors = {name: value.half() if value.is_floating_point() else value
                for name, value in judge.state_dict().items()}
-    file = {"digits": "digit_judge", "clips": "clip_judge"}[names[0]] + ".safetensors"
+    file = {"digits": "digit_judge", "clips": "clip_judge",
+            "pictures": "picture_judge"}[names[0]] + ".safetensors"
     checkpoints.ship(file, tensors, f"python -m lessons.measuring {names[0]}", scores)
     print(f"{file}: {scores}")
 
@@ -540,7 +640,19 @@ def _clips():
     return judge, scores
 
 
-_JUDGES = {"digits": _digits, "clips": _clips}
+def _pictures():
+    judge, scores = train_picture_judge(), {}
+    for split in ("train", "heldout"):
+        scenes = Theatre.scenes(2048, 10_001, split)
+        read, _ = read_pictures(judge, as_pictures(first_frames(scenes, 10_001)))
+        right = read == torch.stack([truth(scenes)[name] for name in SEEN], 1)
+        scores |= {f"{split} {name}": round(float(part.float().mean()), 4)
+                   for name, part in zip(SEEN, right.T, strict=True)}
+        scores[f"{split} all"] = round(float(right.all(1).float().mean()), 4)
+    return judge, scores
+
+
+_JUDGES = {"digits": _digits, "clips": _clips, "pictures": _pictures}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from lessons import checkpoints, training
 from lessons.errors import CourseError
-from lessons.measuring import place, score_digits
+from lessons.measuring import score_digits, to_middle
 from lessons.real_data import mnist
 from lessons.theatre import Theatre
 
@@ -143,13 +143,11 @@ def training_images():
 
 def theatre_figures(n, centred=True, seed=0):
     """n grey pictures of theatre figures, uint8 (n, 28, 28), in the middle or at random places."""
-    video = Theatre(28, frames=1).sample(n, seed).video
-    middle = place(video)[:, 0] * 28                                # (n,) columns
-    bright = video[:, 0].max(axis=3).astype(int)                    # (n, 28, 28)
-    pictures = ((bright - 68).clip(0) * 255 // 187).astype(np.uint8)  # the stage becomes black
+    frames = Theatre(28, frames=1).sample(n, seed).video[:, 0]
     if centred:
-        columns = np.arange(28) + np.round(middle - 14).astype(int)[:, None]  # (n, 28)
-        pictures = np.take_along_axis(pictures, columns[:, None] % 28, axis=2)
+        frames = to_middle(frames)
+    bright = frames.max(axis=3).astype(int)                           # (n, 28, 28)
+    pictures = ((bright - 68).clip(0) * 255 // 187).astype(np.uint8)  # the stage becomes black
     return torch.from_numpy(pictures)
 
 

@@ -17,6 +17,7 @@ FILE = "scoreboard.json"
 COLUMNS = {"train": ("captions\nobeyed", True, 1), "heldout": ("held-out\ncaptions", True, 1),
            "realism": ("Fréchet\n/ floor", False, 1), "variety": ("variety\nof place", False, 1),
            "dynamics": ("motion\n/ real", False, 1), "flicker": ("flicker\n/ real", False, 1),
+           "legs": ("running legs\n/ real", False, 1),
            "parameters": ("weights\n(million)", False, None),
            "minutes": ("training\n(minutes)", False, None)}
 NAMES = 4.6  # the width of the names, in columns
@@ -69,7 +70,7 @@ def chance_and_ceiling(n=512, seed=50_000):
     All the ratios of COLUMNS have real films below the line, so that theirs are 1.
     """
     chance, judge = {}, measuring.clip_judge()
-    ceiling = {key: 1.0 for key in ("realism", "variety", "dynamics", "flicker")}
+    ceiling = dict.fromkeys(("realism", "variety", "dynamics", "flicker", "legs"), 1.0)
     for split in ("train", "heldout"):
         clips = Theatre().sample(n, seed, split)
         reading = measuring.read_clips(judge, clips.video)
@@ -88,7 +89,7 @@ def draw(board=None):
     rows = [("chance: captions of other films", board["chance"]),
             *((f"{row['lesson']} · {row['name']}", row["scores"]) for row in board["rows"]),
             ("ceiling: real films", board["ceiling"])]
-    fig, ax = plt.subplots(figsize=(11, 0.52 * len(rows) + 0.8))
+    fig, ax = plt.subplots(figsize=(11.8, 0.52 * len(rows) + 0.8))
     for i, (key, (heading, share, best)) in enumerate(COLUMNS.items()):
         x = NAMES + i
         ax.text(x + 0.4, -0.78, heading, ha="center", va="center", fontsize=9)
@@ -148,6 +149,7 @@ def main():
               "minutes": min(run["seconds"] for run in runs) / 60,  # the least disturbed run
               "parameters": board["rows"][0]["scores"]["parameters"]}
     write_row(2, f"best loss ({name}; digits)", scores, board)
+    write_row(3, "pictures (who, colour, direction)", from_shipped("pictures.safetensors"))
     write_row(4, "films from captions", from_shipped("theatre.safetensors"))
     print(describe(read()))
 

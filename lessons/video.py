@@ -31,15 +31,18 @@ from lessons.text_conditioning import (
     Matching,
     TextEncoder,
     Wordings,
+    complete,
     contrastive_loss,
     decode,
     encode,
+    evenly,
 )
 from lessons.theatre import Theatre
 
 CONTENT, MOTION = 16, 16  # numbers: who is there, averaged over a film; the posture in one frame
 PATH = CONTENT + 1 + MOTION
 LATENT = 48    # numbers of noise that become one path
+OWN = 5        # of them have one meaning each: what is open (3), where a film begins, which foot
 FRAMES = 16    # of a film
 TOGETHER = 4   # frames of one film in a batch of the autoencoder
 MODEL = "theatre"  # the name that a checkpoint of this lesson carries
@@ -49,13 +52,17 @@ def cut(difference):
     """Cut out what differs from the empty stage: windows that have it in their middle.
 
     difference: frames minus the empty stage, (F, 3, H, W). Returns windows (F, 3, H, W / 2) and
-    the middle of each in pixels, (F,): the mean x of what differs, W / 2 where nothing does.
+    the middle of each in pixels, (F,): half of what differs lies to its left, half to its right; it
+    is W / 2 where nothing differs. (The mean would move with every arm that waves.)
     """
     W = difference.shape[3]
     weight = difference.abs().amax(1).sum(1)                                   # (F, W)
-    x = torch.arange(W, device=weight.device) + 0.5
     total = weight.sum(1)
-    place = torch.where(total > 0.5, (weight * x).sum(1) / total.clamp(min=0.5), W / 2)
+    left = weight.cumsum(1) / total.clamp(min=0.5)[:, None]                    # (F, W)
+    column = (left < 0.5).sum(1, keepdim=True).clamp(max=W - 1)                # (F, 1)
+    share = weight.gather(1, column) / total.clamp(min=0.5)[:, None]           # of that column
+    inside = (0.5 - left.gather(1, column)) / share.clamp(min=1e-6) + 1        # 0 to 1
+    place = torch.where(total > 0.5, (column + inside)[:, 0], W / 2)
     columns = window_columns(place, W)[:, None, None].expand(-1, *difference.shape[1:3], -1)
     return F.pad(difference, (W // 2, W // 2)).gather(3, columns), place
 
@@ -226,18 +233,34 @@ def reconstruction_loss(autoencoder, frames):
     return (weight * (error.abs() + 2 * error.square())).mean() + (across + down) / 2
 
 
+def calm(step, motion, least_step=0.04, least_change=0.15):
+    """What is too small for a movement is none: steps (N, T, 1), postures (N, T, C) -> the same.
+
+    Steps below `least_step` are dropped (about a third of a pixel), and a posture is held while it
+    changes by less than `least_change` (root mean square; a step of a walk changes it by about
+    0.7). Who stands does not tremble, and who waves does not slide.
+    """
+    step = step * (step.abs() > least_step)
+    moves = motion.diff(dim=1).square().mean(2).sqrt() > least_change          # (N, T - 1)
+    held = [motion[:, 0]]
+    for t in range(1, motion.shape[1]):
+        held.append(torch.where(moves[:, t - 1, None], motion[:, t], held[-1]))
+    return step, torch.stack(held, 1)                                          # (N, T, C)
+
+
 class PathGenerator(nn.Module):
     """G(z, t): noise z (N, LATENT) and captions (N, L) -> paths (N, T, D), standardised.
 
-    Who is there is asked once a film; what happens is asked anew at each frame. Oscillators give
-    the rhythm of steps: the words set how fast they turn, the noise where they begin. A GRU carries
-    the movement from frame to frame.
+    Noise decides first what the caption leaves open. Who is there is asked once a film; what
+    happens is asked anew at each frame. Oscillators give the rhythm of steps: the words and the
+    noise set how fast they turn. A GRU carries the movement from frame to frame. One
+    number of the noise sets at which place the film begins, and one with which foot.
     """
 
     def __init__(self, width=160):
         super().__init__()
         self.text = TextEncoder()
-        self.noise = nn.Sequential(nn.Linear(LATENT, 128), nn.LeakyReLU(0.2),
+        self.noise = nn.Sequential(nn.Linear(LATENT - OWN, 128), nn.LeakyReLU(0.2),
                                    nn.Linear(128, 128), nn.LeakyReLU(0.2))
         self.who = WordAttention(1)
         self.what = WordAttention(FRAMES)
@@ -246,34 +269,41 @@ class PathGenerator(nn.Module):
         self.moment = nn.Parameter(torch.randn(FRAMES, 32))
         self.enter = nn.Sequential(nn.Linear(128 + 128 + CONTENT + 32, width), nn.LeakyReLU(0.2))
         self.speed = nn.Linear(width, 8)
-        self.start = nn.Linear(128, 8)
         self.swing = nn.Linear(16, width)
         self.carry = nn.GRU(width, width, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(2 * width, 256), nn.LeakyReLU(0.2),
                                    nn.Linear(256, 1 + MOTION))
-        # a place is where the film began, and from there one small step a frame
-        self.register_buffer("stride", torch.tensor([1.0] + [0.2] * (FRAMES - 1))[:, None])
+        self.begin = nn.Linear(128 + 128, 2)
 
     def forward(self, z, ids, *_):
         return self.explained(z, ids)[0]
 
     def explained(self, z, ids):
         """(paths (N, T, D), attention (N, T, L) of the frames to the words, mean of the heads)."""
-        words, states, _ = self.text(ids)
-        noise = self.noise(z)                                                  # (N, 128)
-        who, _ = self.who(words, states, ids > 0)                              # (N, 1, 128)
+        full = complete(ids, z)                                                # (N, L + 3)
+        words, states, _ = self.text(full)
+        noise = self.noise(z[:, OWN:])                                         # (N, 128)
+        who, _ = self.who(words, states, full > 0)                             # (N, 1, 128)
         content = self.content(torch.cat([who[:, 0], noise], 1))               # (N, CONTENT)
-        what, attention = self.what(words, states, ids > 0)                    # (N, T, 128)
+        what, attention = self.what(words, states, full > 0)                   # (N, T, 128)
         still = torch.cat([noise, content], 1)[:, None].expand(-1, FRAMES, -1)
         moment = self.moment.expand(len(z), -1, -1)                            # (N, T, 32)
         x = self.enter(torch.cat([what, still, moment], 2))                    # (N, T, width)
-        turned = turns(self.start(noise), self.speed(x))                       # (N, T, 8)
+        turned = turns(evenly(z[:, 4:5]).expand(-1, 8), self.speed(x))         # (N, T, 8)
         x = x + self.swing(torch.cat([turned.sin(), turned.cos()], 2))
         carried, _ = self.carry(x)
         step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
-        place = (step * self.stride).cumsum(1)                                 # (N, T, 1)
+        middle, width = self.begin(torch.cat([who[:, 0], what[:, 0]], 1)).split(1, 1)
+        start = middle + (1 + width) * z[:, 3:4]                               # (N, 1)
+        step = 0.2 * step
+        if not self.training:
+            step, motion = calm(step, motion)
+        # a place is where the film began, and from there one small step a frame
+        place = start[:, None] + step.cumsum(1)                                # (N, T, 1)
         content = content[:, None].expand(-1, FRAMES, -1)
-        return torch.cat([content, place, motion], 2), attention.mean(1)
+        said = attention.mean(1)[..., :ids.shape[1]]                           # (N, T, L)
+        return torch.cat([content, place, motion], 2), \
+            said / said.sum(2, keepdim=True).clamp(min=1e-6)
 
 
 class Steps(nn.Module):
@@ -295,9 +325,11 @@ class PathDiscriminator(nn.Module):
     """D(x, t): is this path real, and does it fit the caption?
 
     forward: paths (N, T, D), captions (N, L) -> logits (N,); and for the contrastive loss a
-    vector of the path, one of the caption, (N, 64) each, and the scale of their product (N,).
-    The logit is that of the whole path, which sees all changes in order, and half of the mean over
-    frames, each seen by itself.
+    vector of the path, one of the caption, (N, 64 + T * 32) each, and the scale of their product
+    (N,). The logit is that of the whole path, which sees all changes in order, and half of the mean
+    over frames, each seen by itself. The first half of the two vectors speaks of the whole film;
+    the second goes frame by frame, what is seen there beside what the words say of it, so that the
+    order of two actions is learnt soon.
     """
 
     def __init__(self, width=160):
@@ -311,34 +343,58 @@ class PathDiscriminator(nn.Module):
                                    nn.Linear(width, width), nn.LeakyReLU(0.2))
         self.fits, self.frame_fits = Matching(256), Matching(width)
         self.match = nn.Linear(256, 64)
+        self.what = WordAttention(FRAMES)
+        self.see, self.say = nn.Linear(width, 32), nn.Linear(128, 32)
         self.register_buffer("pace", torch.ones(PATH))  # of real changes from frame to frame
         self.scale = nn.Parameter(torch.tensor(1.6))
 
     def forward(self, paths, ids, *_):
-        _, _, sentence = self.text(ids)
+        words, states, sentence = self.text(ids)
         change = F.pad(paths.diff(dim=1), (0, 0, 1, 0)) / self.pace            # (N, T, D)
         x = self.enter(torch.cat([paths, change], 2))                          # (N, T, width)
-        whole = self.sum_up(self.far(x + self.near(x)).flatten(1))             # (N, 256)
+        x = x + self.near(x)
+        whole = self.sum_up(self.far(x).flatten(1))                            # (N, 256)
         frames = self.frame(paths).flatten(0, 1)                               # (N T, width)
         each = self.frame_fits(frames, sentence.repeat_interleave(FRAMES, 0))
         logits = self.fits(whole, sentence) + each.view(-1, FRAMES).mean(1) / 2
         scale = self.scale.exp().clamp(max=30).expand(len(paths))
-        return logits, self.match(whole), sentence, scale
+        what, _ = self.what(words, states, ids > 0)                            # (N, T, 128)
+        seen = _beside(self.match(whole), self.see(x).flatten(1))              # (N, 64 + T 32)
+        return logits, seen, _beside(sentence, self.say(what).flatten(1)), scale
 
 
-class MatchAndSmooth:
-    """What is added to the adversarial losses: paths must match their captions, and be smooth."""
+def _beside(one, other):
+    """Two vectors (N, .) a film, each brought to length 1, so that both count alike."""
+    return torch.cat([F.normalize(one, dim=1), F.normalize(other, dim=1)], 1)
 
-    def __init__(self, smooth=0.1):
-        self.smooth = smooth
+
+class MatchAndRest:
+    """What is added to the adversarial losses: paths must match their captions, and rest where the
+    real path of the same caption rests.
+
+        rest = E[m(fake) / (m(real) + 0.001)],   m: mean squared change from frame to frame
+
+    of the place and of the motion: who stands must not tremble; among those who move it hardly
+    counts. match, rest: what the two weigh for the generator. The discriminator learns to match
+    with weight 1; a generator that is pressed as hard makes the most typical film of every caption.
+    """
+
+    def __init__(self, match=0.3, rest=0.003):
+        self.match, self.rest = match, rest
 
     def discriminator(self, more, conditions):
         films, sentences, scale = more
         return contrastive_loss(films, sentences, scale[0], conditions[1])
 
     def generator(self, real, fake, more, conditions):
-        bends = fake.diff(n=2, dim=1).square().mean()
-        return self.discriminator(more, conditions) + self.smooth * bends
+        unrest = movement(fake) / (movement(real) + 0.001)                     # (N, 2)
+        return self.match * self.discriminator(more, conditions) + self.rest * unrest.mean()
+
+
+def movement(paths):
+    """Mean squared changes of the place and of the motion, frame to frame: (N, T, D) -> (N, 2)."""
+    change = paths[..., CONTENT:].diff(dim=1).square().mean(1)                 # (N, 1 + MOTION)
+    return torch.stack([change[:, 0], change[:, 1:].mean(1)], 1)
 
 
 class Painter(nn.Module):
@@ -476,7 +532,7 @@ def load_model(place):
 
 
 # Shares of the steps, or of the time when all films are drawn; the rest is for what lies between.
-SHARES = {"autoencoder": 0.6, "paths": 0.25, "painter": 0.1}
+SHARES = {"autoencoder": 0.35, "paths": 0.5, "painter": 0.1}
 
 
 def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="auto",
@@ -566,7 +622,7 @@ def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length)
     run = training.Run(PathGenerator(), discriminator, model=f"{MODEL} paths", seed=seed,
                        device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
-               extra=MatchAndSmooth(), decay=0.998, **length)
+               extra=MatchAndRest(), decay=0.998, **length)
 
 
 def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):
@@ -618,6 +674,8 @@ def main():
                for name, value in model.state_dict().items()}
     model.load_state_dict(tensors)  # what is scored is what is shipped, in 16 bits
     scores = {name: round(value, 4) for name, value in score(model).items()}
+    stages = (load_checkpoint(Path(sys.argv[1]) / stage / training.CHECKPOINT) for stage in SHARES)
+    scores["minutes"] = round(sum(facts["seconds"] for _, facts in stages) / 60, 1)
     checkpoints.ship("theatre.safetensors", tensors,
                      f"python -m lessons train --data theatre {facts['how']} --out OUT && "
                      f"python -m lessons.video OUT", scores)

@@ -180,6 +180,30 @@ def _wins(attention, where, own):
     return right.float() / (int(first.sum()) + int(second.sum()))
 
 
+def _mean_of_words(words, ids):
+    return torch.stack([row[some > 0].mean(0) for row, some in zip(words, ids, strict=True)])
+
+
+class _Matching(nn.Module):
+    def __init__(self, features, width=64):
+        super().__init__()
+        self.project = nn.Linear(features, width, bias=False)
+        self.real = nn.Linear(features, 1)
+
+    def forward(self, features, sentence):
+        product = torch.einsum("ne,ne->n", self.project(features), sentence)
+        return product * sentence.shape[1] ** -0.5 + self.real(features).squeeze(1)
+
+
+def _mismatched(own, wrong, said):
+    values = []
+    for i in range(len(said)):
+        a, b = said[i], said[(i + 1) % len(said)]
+        if any(x != y and x >= 0 and y >= 0 for x, y in zip(a, b, strict=True)):
+            values.append(torch.log1p((wrong[i] - own[i]).exp()))
+    return torch.stack(values).mean() if values else torch.tensor(0.0)
+
+
 RIGHT = {
     "0.1": 110592, "0.2": _frame_change, "0.3": _place,
     "0.4": "一个女人先走后跳，配着平静的音乐",
@@ -194,6 +218,9 @@ RIGHT = {
     "1.9": _r1,
     "1.10": _average,
     "2.1": _follows, "2.2": _frechet, "2.3": _coverage, "2.4": _Hinge,
+    "3.1": _mean_of_words, "3.2": _Matching, "3.3": _mismatched,
+    "3.4": lambda right, wrong: ((right - wrong).sign().mean().item() + 1) / 2,
+    "3.5": dict([("D", "none"), ("C", "both"), ("B", "words"), ("A", "caption")]),
     "4.1": _one_content,
     "4.2": _paste,
     "4.3": _turns,

@@ -56,6 +56,31 @@ def test_the_judge_reads_other_sizes_and_refuses_other_lengths(judge):
         measuring.read_clips(judge, np.zeros((2, 8, 48, 48, 3), np.uint8))
 
 
+@pytest.mark.parametrize("split", ["train", "heldout"])
+def test_the_judge_of_pictures_reads_fresh_first_frames(split):
+    scenes = Theatre.scenes(300, 30_001, split)
+    frames = measuring.first_frames(scenes, 30_001)
+    assert frames.shape == (300, 28, 28, 3) and frames.dtype == np.uint8
+    read, features = measuring.read_pictures(measuring.picture_judge(),
+                                             measuring.as_pictures(frames))
+    real = torch.stack([measuring.truth(scenes)[name] for name in measuring.SEEN], 1)
+    assert (read == real).all(1).float().mean() >= 0.98
+    assert features.shape == (300, 32)
+
+
+def test_a_frame_moved_to_the_middle_has_the_figure_there():
+    scenes = Theatre.scenes(40, 3)
+    frames = Theatre(48).film(scenes, 3).video[:, 0]
+    moved = measuring.to_middle(frames)
+    assert abs(measuring.place(moved[:, None])[:, 0] - 0.5).max() <= 0.5 / 48 + 1e-6
+    assert np.array_equal(np.sort(moved, 2), np.sort(frames, 2))  # a row keeps its pixels
+
+
+def test_captions_are_asked_for_what_a_first_frame_shows():
+    asked = measuring.asked_seen(["a red man walks then runs to the left", "someone jumps"])
+    assert asked.tolist() == [[0, 0, 0], [-1, -1, -1]]
+
+
 def test_what_a_caption_leaves_open_does_not_count(judge):
     video = Theatre().film([Scene("woman", "blue", ("walk", "wave"), "left")], 0).video
     reading = measuring.read_clips(judge, video)

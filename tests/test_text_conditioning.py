@@ -64,6 +64,20 @@ def test_wordings_are_of_their_scenes_and_hold_every_word(scenes):
     assert len(many) == len(text.WORDS)
 
 
+def test_noise_completes_what_a_caption_leaves_open():
+    texts = ["a man is running", "someone runs leftwards", "一个红衣男人先走后跑",
+             "a child in red jumps towards the left"]
+    z = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
+    for row, open_ in zip(text.encode(texts), ((0, 1, 1), (1, 1, 0), (0, 0, 1), (0, 0, 0)),
+                          strict=True):
+        full = text.complete(row.expand(400, -1), z)
+        assert torch.equal(full[:, :-3], row.expand(400, -1))
+        for added, free, values in zip(full[:, -3:].T, open_, (3, 4, 2), strict=True):
+            counts = added.unique(return_counts=True)[1]
+            assert len(counts) == (values if free else 1)
+            assert (added > 0).all() == bool(free) and counts.min() > 60
+
+
 def test_padding_changes_nothing(scenes):
     encoder = text.TextEncoder()
     ids = text.encode([captions.describe(scene) for scene in scenes[:9]])
@@ -107,18 +121,12 @@ def test_contrastive_loss():
 
 
 def test_mismatched_loss_counts_only_wrong_captions():
-    seen = []
-
-    def discriminator(films, ids):
-        seen.append(ids)
-        return torch.tensor([5.0, 0.0, -5.0])
-    captions_ = ["a man walks", "a red man walks", "a child jumps"]
-    ids, said = text.encode(captions_), text.meanings(captions_)
-    loss = text.mismatched_loss(discriminator, torch.zeros(3, 2), ids, said)
-    # "a red man walks" may stand under the first film; the other two films get a wrong caption
+    said = text.meanings(["a man walks", "a red man walks", "a child jumps"])
+    own, wrong = torch.tensor([5.0, 1.0, 2.0]), torch.tensor([50.0, 1.0, -3.0])
+    # "a red man walks" may stand under the first picture; the other two get a wrong caption
     expected = torch.nn.functional.softplus(torch.tensor([0.0, -5.0])).mean()
-    assert torch.allclose(loss, expected)
-    assert torch.equal(seen[0], ids.roll(-1, 0))
+    assert torch.allclose(text.mismatched_loss(own, wrong, said), expected)
+    assert text.mismatched_loss(own, wrong, said[[0, 0, 0]]) == 0
 
 
 def test_projection_depends_on_the_caption_and_on_the_features():
@@ -129,3 +137,96 @@ def test_projection_depends_on_the_caption_and_on_the_features():
     assert logits.shape == (5,)
     assert not torch.allclose(logits, matching(features, sentence.flip(0)))
     assert torch.allclose(matching(features, 0 * sentence), matching.real(features)[:, 0])
+
+
+def test_mean_of_words_is_that_of_the_words_that_are_there():
+    words, ids = torch.ones(2, 3, 4), torch.tensor([[5, 6, 7], [5, 0, 0]])
+    words[1, 1:] = 100.0
+    assert torch.equal(text.mean_of_words(words, ids), torch.ones(2, 4))
+
+
+@pytest.mark.parametrize("head", [text.Blind, text.Concatenation, text.Matching])
+def test_only_a_blind_head_gives_every_caption_the_same_logit(head):
+    torch.manual_seed(0)
+    discriminator = text.PictureDiscriminator(head)
+    pictures, texts = text.fresh(20)
+    logits, own, wrong, *_ = discriminator(pictures, text.encode(texts))
+    assert logits.shape == wrong.shape == (20,) and torch.equal(logits, own)
+    assert torch.equal(own, wrong) == (head is text.Blind)
+    moved_on, *_ = discriminator(pictures, text.encode(texts[1:] + texts[:1]))
+    assert torch.allclose(wrong, moved_on, atol=1e-5)
+
+
+def test_preference_counts_a_tie_as_a_half():
+    one = torch.ones(4)
+    assert text.prefers(one, one) == 0.5
+    assert text.prefers(one, torch.tensor([0.0, 0, 2, 1])) == 0.625
+    blind = text.PictureDiscriminator(text.Blind)
+    assert text.reads_captions(blind, 50) == 0.5
+
+
+def test_a_caption_is_wrong_only_by_what_a_first_frame_shows():
+    said = text.meanings(["a man walks then runs with calm music",
+                          "a man walks without music"])
+    assert not text.compatible(said)[0, 1]
+    assert text.compatible(said[:, text.SHOWN])[0, 1]
+
+
+def test_a_few_steps_move_what_they_should():
+    for way, where in (("no caption", "discriminator"),
+                       ("projection + wrong captions, frozen words", "generator"),
+                       ("projection + contrastive", None)):
+        run = text.new_run(way)
+        before = [{name: value.clone() for name, value in getattr(run, part).state_dict().items()}
+                  for part in ("generator", "discriminator")]
+        run = text.train(way, steps=2)
+        for old, part in zip(before, ("generator", "discriminator"), strict=True):
+            names = text.still(old, getattr(run, part).state_dict())
+            assert any(name.startswith("text.") for name in names) == (part == where), (way, part)
+            assert "layers.0.weight" not in names and "look.1.weight" not in names
+
+
+def test_an_unknown_way_is_named():
+    with pytest.raises(CourseError, match="projection"):
+        text.new_run("projektion")
+
+
+def test_a_comparison_goes_on_where_it_was_cut_off(monkeypatch):
+    made, kept = [], []
+
+    def measured(way, seed, steps):
+        made.append((way, seed))
+        return {"train": 0.5}, None
+    monkeypatch.setattr(text, "measured", measured)
+    monkeypatch.setattr(text, "sheet", lambda generator, texts: "png")
+    found = text.compare(["a", "b"], seeds=1, write=kept.append)
+    text.compare(["b"], seeds=2, found=found)
+    assert made == [("a", 0), ("b", 0), ("b", 1)] and len(kept) == 2
+    assert found["ways"]["b"] == {"runs": [{"train": 0.5}] * 2, "images": "png"}
+
+
+def test_the_shipped_painter_obeys_in_both_languages_and_swaps_with_its_captions():
+    painter = text.finished()
+    scores = text.score(painter, 300, seed=91)
+    for name in ("train", "heldout", "train zh", "heldout zh"):
+        assert scores[name] >= 0.97
+    _, texts = text.fresh(200, 92)
+    others = texts[1:] + texts[:1]
+    assert text.obeys(painter, others) >= 0.97
+    z = torch.randn(2, text.LATENT, generator=torch.Generator().manual_seed(0))[:1]
+    one, other = (painter(z, text.encode([words]))
+                  for words in ("a red man walks", "a blue man walks"))
+    red, blue = (picture[0, :, 8:24, 8:20].mean((1, 2)) for picture in (one, other))
+    assert red[0] > blue[0] and red[2] < blue[2]
+
+
+def test_what_was_compared_bears_out_the_lesson():
+    found = text.compared()
+    ways = {name: way["runs"] for name, way in found["ways"].items()}
+    assert set(ways) == set(text.WAYS)
+    assert all(len(ways[name]) >= 2 for name in text.SEVERAL)
+    assert found["real"]["own"] >= 0.98 and found["real"]["other"] < 0.1
+    assert all(run["reads"] == 0.5 and run["train"] < 0.1 for run in ways["no caption"])
+    for head in ("concatenation", "projection"):
+        never, shown = ways[head], ways[f"{head} + wrong captions"]
+        assert max(run["reads"] for run in never) < min(run["reads"] for run in shown)

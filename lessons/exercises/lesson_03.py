@@ -1,0 +1,176 @@
+"""Checks of lesson 3: words that are there, projection, wrong captions, the shortcut."""
+
+import torch
+from torch.nn import functional as F
+
+from lessons import text_conditioning as text
+from lessons.exercises import Exercise
+
+
+def _rng(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+# 3.1 -------------------------------------------------------------------------------------------
+def _words():
+    """Captions, each with padding, which holds other numbers than 0, as after a bias."""
+    cases = []
+    for seed, lengths in enumerate(((2, 5, 3), (4, 1, 6, 6))):
+        L = max(lengths) + 1
+        ids = torch.randint(1, 50, (len(lengths), L), generator=_rng(seed))
+        ids[torch.arange(L) >= torch.tensor(lengths)[:, None]] = 0
+        cases.append((torch.randn(*ids.shape, 8, generator=_rng(seed + 9)), ids))
+    return cases
+
+
+def _there(ids):
+    return (ids > 0)[..., None]
+
+
+Exercise("3.1", ours=text.mean_of_words, cases=_words, mistakes=[
+    ("Padding counts as a word: multiply by the mask before you sum, and divide by the number of "
+     "words that are there.", lambda words, ids: words.mean(1)),
+    ("The padding is masked out of the sum, but you divide by L: a short caption comes out too "
+     "small. Divide by the number of words that are there.",
+     lambda words, ids: (words * _there(ids)).mean(1)),
+    ("You divide by the right number, but the padding is still in the sum: multiply by the mask "
+     "first.", lambda words, ids: words.sum(1) / _there(ids).sum(1)),
+    ("This is the sum of the words, not their mean: a long caption would count for more.",
+     lambda words, ids: (words * _there(ids)).sum(1)),
+    ("You divided by the number of words in the whole batch: each caption has its own.",
+     lambda words, ids: (words * _there(ids)).sum(1) / _there(ids).sum()),
+    ("You averaged over the captions, axis 0: the words of a caption are axis 1.",
+     lambda words, ids: words.mean(0)),
+    ("The mask is the wrong way round: this is the mean of the padding.",
+     lambda words, ids: (words * ~_there(ids)).sum(1) / (~_there(ids)).sum(1)),
+])
+
+
+# 3.2 -------------------------------------------------------------------------------------------
+def _projections():
+    return [(torch.randn(N, 6, generator=_rng(N)), torch.randn(N, E, generator=_rng(E)))
+            for N, E in ((3, 4), (5, 16))]
+
+
+def _logits(matching, features, sentence):
+    """The logits of a Matching whose weights we choose, however it was written."""
+    made = matching(6, sentence.shape[1])
+    with torch.no_grad():
+        for i, (_, weight) in enumerate(sorted(made.named_parameters())):
+            weight.copy_(torch.randn(weight.shape, generator=_rng(i)))
+        return made(features, sentence)
+
+
+def _matching(forward):
+    class Wrong(text.Matching):
+        pass
+    Wrong.forward = forward
+    return Wrong
+
+
+def _real(self, features):
+    return self.real(features)[:, 0]
+
+
+_FORWARDS = [
+    ("The text is ignored: this logit says only how real the picture is. Add the product of the "
+     "projected features with the sentence.", lambda self, f, s: _real(self, f)),
+    ("The logit says only whether the caption fits, not how real the picture is: add "
+     "`self.real(features)[:, 0]`.",
+     lambda self, f, s: (self.project(f) * s).sum(1) / s.shape[1] ** 0.5),
+    ("The product is not divided by the root of E: with long vectors it would drown the rest.",
+     lambda self, f, s: _real(self, f) + (self.project(f) * s).sum(1)),
+    ("You divided by E instead of by its root.",
+     lambda self, f, s: _real(self, f) + (self.project(f) * s).sum(1) / s.shape[1]),
+    ("You added a column (N, 1) to a row (N,): that gives (N, N), each picture with every caption. "
+     "Take `[:, 0]` of `self.real(features)`.",
+     lambda self, f, s: self.real(f) + (self.project(f) * s).sum(1) / s.shape[1] ** 0.5),
+    ("You summed over the whole batch: each picture has its own product, so sum over axis 1.",
+     lambda self, f, s: _real(self, f) + (self.project(f) * s).sum() / s.shape[1] ** 0.5),
+]
+Exercise("3.2", ours=text.Matching, cases=_projections, observe=_logits,
+         mistakes=[(message, _matching(forward)) for message, forward in _FORWARDS])
+
+
+# 3.3 -------------------------------------------------------------------------------------------
+def _pairs():
+    """Logits with meanings of which some neighbours fit by chance; in the last case all fit."""
+    batches = (["a man walks", "a red man walks", "a child jumps to the left", "a child jumps",
+                "a woman waves"],
+               ["a woman runs", "a blue woman runs", "a man runs to the right", "a woman runs"],
+               ["a man walks", "a red man walks", "a man walks to the left"])
+    cases = []
+    for seed, texts in enumerate(batches):
+        own, wrong = torch.randn(2, len(texts), generator=_rng(seed))
+        cases.append((own, wrong, text.meanings(texts)[:, text.SHOWN]))
+    return cases
+
+
+def _truly(said, step=-1):
+    rows = torch.arange(len(said))
+    return ~text.compatible(said)[rows, rows.roll(step)]
+
+
+def _over(truly, values):
+    return (values * truly).sum() / truly.sum().clamp(min=1)
+
+
+Exercise("3.3", ours=text.mismatched_loss, cases=_pairs, mistakes=[
+    ("The two logits are swapped: the loss must fall when the own caption has the higher one.",
+     lambda own, wrong, said: _over(_truly(said), F.softplus(own - wrong))),
+    ("Every neighbour counts as wrong, also the one that fits by chance: leave out the pairs that "
+     "`compatible` names.", lambda own, wrong, said: F.softplus(wrong - own).mean()),
+    ("You kept the pairs that fit and left out the wrong ones: it should be the other way round.",
+     lambda own, wrong, said: _over(~_truly(said), F.softplus(wrong - own))),
+    ("The pairs are chosen rightly, but you divide by N: divide by how many of them count.",
+     lambda own, wrong, said: (F.softplus(wrong - own) * _truly(said)).mean()),
+    ("You looked at the previous caption: `wrong` belongs to the next one, `rows.roll(-1)`.",
+     lambda own, wrong, said: _over(_truly(said, 1), F.softplus(wrong - own))),
+    ("The own caption is missing: compare the two, `wrong - own`.",
+     lambda own, wrong, said: _over(_truly(said), F.softplus(wrong))),
+])
+
+
+# 3.4 -------------------------------------------------------------------------------------------
+def _preferences():
+    right, wrong = torch.randn(2, 40, generator=_rng(0))
+    some = torch.where(torch.arange(40) % 4 == 0, right, wrong)  # ten ties
+    return [(right, some), (right, right.clone()), (torch.ones(4), torch.tensor([0.0, 1, 2, 1]))]
+
+
+def _share(values):
+    return float(values.float().mean())
+
+
+Exercise("3.4", ours=text.prefers, cases=_preferences, mistakes=[
+    ("A tie counts as lost: a discriminator that ignores captions, all of whose pairs are ties, "
+     "would get 0 and seem to prefer the wrong ones. Count a tie as a half.",
+     lambda right, wrong: _share(right > wrong)),
+    ("A tie counts as won: a discriminator that ignores captions would get 1 and seem perfect. "
+     "Count a tie as a half.", lambda right, wrong: _share(right >= wrong)),
+    ("Right and wrong are swapped: this is how often the wrong caption wins.",
+     lambda right, wrong: 1 - text.prefers(right, wrong)),
+    ("This is by how much the right caption is ahead, not how often.",
+     lambda right, wrong: float((right - wrong).mean())),
+])
+
+
+# 3.5 -------------------------------------------------------------------------------------------
+SUSPECTS = {"A": "no caption", "B": "projection + wrong captions, frozen words",
+            "C": "no caption, frozen words", "D": "projection + wrong captions"}
+FAULTS = {"A": "caption", "B": "words", "C": "both", "D": "none"}
+
+Exercise("3.5", ours=FAULTS, observe=lambda answer: {key: answer[key] for key in SUSPECTS},
+         mistakes=[
+    ("You went by what is obeyed alone: B and D both obey, but in B something never moved.",
+     {"A": "both", "B": "none", "C": "both", "D": "none"}),
+    ("The two faults are swapped: where `generator.text` is still, the words are at fault; where D "
+     "prefers no caption, it is the caption that D does not see.",
+     {"A": "words", "B": "caption", "C": "both", "D": "none"}),
+    ("B and D are swapped: in B, `generator.text` is still.",
+     {"A": "caption", "B": "none", "C": "both", "D": "words"}),
+    ("You found one fault of C. It has two: its words are still, and its D prefers nothing.",
+     {"A": "caption", "B": "words", "C": "words", "D": "none"}),
+    ("You found one fault of C. It has two: besides D, look at `generator.text`.",
+     {"A": "caption", "B": "words", "C": "caption", "D": "none"}),
+])
