@@ -158,6 +158,28 @@ def _turns(start, speed):
     return torch.stack(angles, 1)
 
 
+def _attend(questions, keys, values, there):
+    weights = torch.exp(torch.einsum("nqe,nle->nql", questions, keys) / keys.shape[2] ** 0.5)
+    weights = weights * there[:, None]
+    weights = weights / weights.sum(2, keepdim=True)
+    return torch.einsum("nql,nlv->nqv", weights, values), weights
+
+
+def _self_attend(x, places, ask):
+    E = x.shape[2]
+    asked = ask(x + places)
+    weights = torch.softmax(asked[..., :E] @ asked[..., E:2 * E].transpose(1, 2) / E ** 0.5, -1)
+    return x + weights @ asked[..., 2 * E:], weights
+
+
+def _wins(attention, where, own):
+    shares = torch.stack([(attention * where[:, k, None]).sum(2) for k in range(2)], 1)  # (N, 2, T)
+    leads = shares[:, 0] - shares[:, 1]
+    first, second = own[0], own[1]
+    right = (leads[:, first] > 0).sum(1) + (leads[:, second] < 0).sum(1)
+    return right.float() / (int(first.sum()) + int(second.sum()))
+
+
 def _mean_of_words(words, ids):
     return torch.stack([row[some > 0].mean(0) for row, some in zip(words, ids, strict=True)])
 
@@ -203,6 +225,10 @@ RIGHT = {
     "4.2": _paste,
     "4.3": _turns,
     "4.4": lambda who, what: torch.where(torch.arange(who.shape[2]) < 16, who, what),
+    "5.1": _attend,
+    "5.2": lambda a: torch.where(a > 0, a ** -a, torch.ones(())).prod(-1),
+    "5.3": _self_attend,
+    "5.4": _wins,
 }
 
 

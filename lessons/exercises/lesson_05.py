@@ -1,0 +1,196 @@
+"""Checks of lesson 5: attention with a mask, how many words it is spread over, frames that look at
+frames, and whether the right verb wins."""
+
+import math
+
+import torch
+
+from lessons import attention
+from lessons.exercises import Exercise
+
+
+def _rng(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def _both(*names):
+    """Observes a function that returns as many tensors as there are names."""
+    def observe(answer, *given):
+        result = answer(*given)
+        if not isinstance(result, (tuple, list)) or len(result) != len(names):
+            raise TypeError("return two things: " + " and ".join(f"the {name}" for name in names))
+        return dict(zip(names, result, strict=True))
+    return observe
+
+
+# 5.1 -------------------------------------------------------------------------------------------
+def _questions():
+    """Captions of several lengths, one of them full; as many questions as words never."""
+    cases = []
+    for seed, (N, Q, L, E, V) in enumerate(((3, 4, 6, 8, 5), (4, 7, 5, 16, 3))):
+        questions, keys, values = (torch.randn(*shape, generator=_rng(10 * seed + i)) for i, shape
+                                   in enumerate(((N, Q, E), (N, L, E), (N, L, V))))
+        length = torch.tensor([L, 1, 3, 2])[:N]
+        cases.append((questions, keys, values, torch.arange(L) < length[:, None]))
+    return cases
+
+
+def _attended(scale=lambda E: math.sqrt(E), mask="before", axis=2, swap=False):
+    def wrong(questions, keys, values, there):
+        L, E = keys.shape[1:]
+        scores = questions @ keys.mT / scale(E if not swap else L)
+        gone = ~there[:, None]
+        if mask == "before":
+            scores = scores.masked_fill(gone, -torch.inf)
+        if mask == "zero":
+            scores = scores.masked_fill(gone, 0.0)
+        if mask == "turned":
+            scores = scores.masked_fill(~gone, -torch.inf)
+        weights = scores.softmax(axis)
+        if mask == "after":
+            weights = weights.masked_fill(gone, 0.0)
+        return weights.nan_to_num() @ values, weights.nan_to_num()
+    return wrong
+
+
+Exercise("5.1", ours=attention.attend, cases=_questions,
+         observe=_both("answers", "attention"), mistakes=[
+    ("Padding gets attention: nothing is masked.", _attended(mask="none")),
+    ("Padding has the score 0, and exp(0) is 1, not 0: give it minus infinity.",
+     _attended(mask="zero")),
+    ("You took padding out after the softmax: the rows no longer sum to 1. Mask the scores "
+     "before.", _attended(mask="after")),
+    ("The mask is the wrong way round: you kept the padding and dropped the words.",
+     _attended(mask="turned")),
+    ("The division by the square root of E is missing.", _attended(lambda E: 1.0)),
+    ("You divided by E, not by its square root.", _attended(lambda E: E)),
+    ("You divided by the root of the number of words: E is the length of a key, its last axis.",
+     _attended(swap=True)),
+    ("The softmax runs over the questions, axis 1: each question must share out its attention "
+     "among the words, axis 2.", _attended(axis=1)),
+])
+
+
+# 5.2 -------------------------------------------------------------------------------------------
+def _weights():
+    """Attention with zeros in it, with one word that has all, and even."""
+    spread = torch.softmax(3 * torch.randn(3, 4, 6, generator=_rng(1)), 2)
+    spread[1, 2] = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+    spread[2, 0] = torch.tensor([0.25, 0.25, 0.25, 0.25, 0.0, 0.0])
+    return [(spread,), (torch.softmax(torch.randn(5, 7, generator=_rng(2)), 1),)]
+
+
+def _spread(of, axis=-1, then=torch.exp):
+    return lambda a: then(of(a).sum(axis))
+
+
+def _without_nan(answer, weights):
+    """What is returned, -1 in the place of nan: a nan equals nothing, not even itself."""
+    result = answer(weights)
+    return result.nan_to_num(-1.0) if isinstance(result, torch.Tensor) else result
+
+
+Exercise("5.2", ours=attention.looked_at, cases=_weights, observe=_without_nan, mistakes=[
+    ("0 log 0 counts as nothing, but a computer says nan: torch.special.entr knows, or give log a "
+     "tiny number instead of 0.", lambda a: torch.exp(-(a * a.log()).sum(-1))),
+    ("The minus is missing: the log of a share is negative, so this is at most 1.",
+     _spread(lambda a: -torch.special.entr(a))),
+    ("This is the entropy itself: exp makes a number of words of it.",
+     _spread(torch.special.entr, then=lambda x: x)),
+    ("You took the logarithm to base 2 and the exponential to base e: they must belong together.",
+     _spread(lambda a: torch.special.entr(a) / math.log(2))),
+    ("You averaged over the words: the entropy is a sum over them.",
+     lambda a: torch.special.entr(a).mean(-1).exp()),
+    ("You summed over another axis: the words are the last one.",
+     _spread(torch.special.entr, axis=0)),
+    ("You counted the words that get any attention at all: a tiny share counts as a whole one.",
+     lambda a: (a > 0).float().sum(-1)),
+])
+
+
+# 5.3 -------------------------------------------------------------------------------------------
+def _frames():
+    cases = []
+    for seed, (N, T, E) in enumerate(((2, 5, 6), (3, 4, 8))):
+        torch.manual_seed(seed)
+        cases.append((torch.randn(N, T, E), torch.randn(T, E),
+                      torch.nn.Linear(E, 3 * E).requires_grad_(False)))
+    return cases
+
+
+def _asked(places=True, order=(0, 1, 2), add=True, kept=False):
+    def wrong(x, places_, ask):
+        x_ = x + places_ if places else x
+        questions, keys, values = (ask(x_).chunk(3, 2)[i] for i in order)
+        there = torch.ones(x.shape[:2], dtype=torch.bool)
+        answers, weights = attention.attend(questions, keys, values, there)
+        return (x_ if kept else x) * add + answers, weights
+    return wrong
+
+
+def _over_films(x, places, ask):
+    answers, weights = _asked()(x.transpose(0, 1), places[:, None], ask)
+    return answers.transpose(0, 1), weights
+
+
+Exercise("5.3", ours=attention.self_attend, cases=_frames,
+         observe=_both("frames", "attention"), mistakes=[
+    ("The places are missing: now no frame knows where in the film it stands.", _asked(False)),
+    ("The frame itself is missing: what it is told is added to x.", _asked(add=False)),
+    ("You added the answers to x with its places: places are for asking only, x stays as it is.",
+     _asked(kept=True)),
+    ("Questions and keys have changed places: the first third of `ask` are questions.",
+     _asked(order=(1, 0, 2))),
+    ("The values are the last third of `ask`, the keys the second.", _asked(order=(0, 2, 1))),
+    ("You let films look at films: the frames are axis 1.", _over_films),
+])
+
+
+# 5.4 -------------------------------------------------------------------------------------------
+def _looked():
+    """Attention on captions whose verbs have one word or two, and the frames of the actions."""
+    cases = []
+    for seed, (N, L, margin) in enumerate(((5, 9, 1), (4, 8, 0))):
+        weights = torch.softmax(2 * torch.randn(N, 16, L, generator=_rng(seed)), 2)
+        where = torch.zeros(N, 2, L, dtype=torch.bool)
+        where[:, 0, 2], where[:, 1, 5] = True, True
+        where[::2, 0, 3] = True
+        cases.append((weights, where, attention.own_frames(margin=margin)))
+    return cases
+
+
+def _won(turn=False, count="own", most=False, mass=False):
+    def wrong(weights, where, own):
+        shares = attention.verb_shares(weights, where)                         # (N, T, 2)
+        frames = own.flip(0) if turn else own
+        if mass:
+            return (shares.mT * own).sum((1, 2)) / own.sum()
+        if most:
+            verb = where.any(1)
+            best = torch.nn.functional.one_hot(weights.argmax(2), where.shape[2]).bool()
+            right = ((best[:, :, None] & (where & verb[:, None])[:, None]).any(3).mT & own).any(1)
+            return right.float().sum(1) / own.sum()
+        right = ((shares[..., 0] > shares[..., 1]) & frames[0]) \
+            | ((shares[..., 1] > shares[..., 0]) & frames[1])
+        if count == "all":
+            return right.float().mean(1)
+        if count == "first":
+            return (right & own[0]).float().sum(1) / own[0].sum()
+        if count == "batch":
+            return right.float().sum() / (own.sum() * len(weights))
+        return right.float().sum(1) / own.sum()
+    return wrong
+
+
+Exercise("5.4", ours=attention.right_verb_wins, cases=_looked, mistakes=[
+    ("The frames are swapped: own[0] are those of the first action.", _won(turn=True)),
+    ("You divided by all frames: those near the switch belong to no action and must not count.",
+     _won(count="all")),
+    ("Only the first action is counted: own[1] are the frames of the second.",
+     _won(count="first")),
+    ("This is one number for the whole batch: give one for each caption.", _won(count="batch")),
+    ("This is the mean attention on the right verb: ask in how many frames it has more than the "
+     "other.", _won(mass=True)),
+    ("You compared single words: a verb may have two, and other words do not compete. Compare the "
+     "shares of the two verbs.", _won(most=True)),
+])
