@@ -18,8 +18,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons import captions, checkpoints, figures, measuring, sound, training
-from lessons.errors import CourseError, nearest
+from lessons import captions, checkpoints, figures, measuring, sound, training, video
+from lessons.errors import nearest
 from lessons.losses import Relativistic
 from lessons.scene import MUSIC
 from lessons.text_conditioning import (
@@ -30,10 +30,9 @@ from lessons.text_conditioning import (
     Wordings,
     contrastive_loss,
     evenly,
-    meanings,
 )
 from lessons.theatre import Theatre
-from lessons.video import FRAMES, PATH, Steps, cut
+from lessons.video import FRAMES, PATH, Steps
 
 RATE, FPS = 8000, 8              # samples and frames a second
 SAMPLES = RATE * FRAMES // FPS   # of a clip
@@ -178,24 +177,22 @@ class SoundGenerator(nn.Module):
 
     def forward(self, z, ids, paths, *_):
         steps, music = self.footsteps(paths), self.melody(z, ids)              # (N, C, B) each
-        # the logarithm of a sum: silence, steps and music, each in units of FLOOR
-        total = torch.logsumexp(torch.stack([0 * steps, steps, music]), 0)
-        return total.transpose(1, 2) / 3                                       # (N, B, C)
+        return torch.logaddexp(steps, music).transpose(1, 2) / 3               # (N, B, C)
 
     def footsteps(self, paths):
         """Paths (N, T, D) -> logarithms of magnitudes (N, C, B)."""
         x = self.frames(with_change(paths))                                    # (N, T, width)
-        return self.steps(self.spread(x).unflatten(2, (A_FRAME, 32)).flatten(1, 2)) - 2
+        return self.steps(self.spread(x).unflatten(2, (A_FRAME, 32)).flatten(1, 2))
 
     def melody(self, z, ids):
         """Noise (N, NOISE), captions (N, L) -> logarithms of magnitudes (N, C, B)."""
         _, _, sentence = self.text(with_music(ids, z))
         tune = self.tune(torch.cat([sentence, z], 1))                          # (N, width)
         seconds = torch.arange(COLUMNS, device=z.device) * HOP / RATE
-        turned = 2 * math.pi * F.softplus(self.pace(tune)) * seconds           # (N, C)
+        turned = 2 * math.pi * F.softplus(self.pace(tune).float()) * seconds           # (N, C)
         hands = turned[..., None] * 2 ** torch.arange(6, device=z.device)      # (N, C, 6)
         x = self.hand(torch.cat([hands.sin(), hands.cos()], 2))                # (N, C, 96)
-        return self.music(x + self.key(tune)[:, None]) - 2
+        return self.music(x + self.key(tune)[:, None])
 
 
 def with_change(paths):
@@ -254,15 +251,14 @@ def shifted(heard, seen, k):
 def energy(one, other, real):
     """The energy score of two generated sounds of one cause beside the real one, a number.
 
-        E |x - y| - 1/2 E |x - x'|,   lengths over the B A_FRAME numbers of each frame
+        E |x - y| - 1/2 E |x - x'|,   the length being that of each column, and the mean over all
 
     one, other: x and x', real: y, levels (N, B, C) each. Its mean is smallest where x is drawn from
     the distribution of y: to hit y is not enough, the spread must be right, too. Source: Gneiting
     and Raftery, 2007, doi 10.1198/016214506000001437, equation 22.
     """
     def far(a, b):
-        frames = (a - b).unflatten(2, (FRAMES, A_FRAME)).square().sum((1, 3))  # (N, T)
-        return (frames + 1e-6).sqrt().mean()
+        return ((a - b).square().sum(1) + 1e-6).sqrt().mean()                  # of (N, C) lengths
     return (far(one, real) + far(other, real)) / 2 - far(one, other) / 2
 
 
@@ -274,7 +270,7 @@ class MusicAndShift:
     cause must have a small energy score. shift, energy: weights, 0 to leave a part out.
     """
 
-    def __init__(self, shift=1.0, energy=0.3):
+    def __init__(self, shift=1.0, energy=1.0):
         self.shift, self.energy = shift, energy
 
     def discriminator(self, more, conditions):
@@ -318,7 +314,6 @@ def train_sound(waves, paths, wordings, folder=None, *, variant="shipped", seed=
     frames, standardised, wordings the `Wordings` of their scenes. variant: one of VARIANTS. folder:
     where the checkpoint is, gone on from if there is one. length: minutes or steps.
     """
-    from lessons.video import go_on  # it imports this module
     joint, shift, weight = VARIANTS[variant]
     torch.manual_seed(seed)
 
@@ -328,10 +323,412 @@ def train_sound(waves, paths, wordings, folder=None, *, variant="shipped", seed=
         return spectrogram(waves[rows].float()), ids, paths[rows], said
     run = training.Run(SoundGenerator(), SoundDiscriminator(joint=joint), model=MODEL, seed=seed,
                        device=device)
-    return go_on(run, folder, training.fit, draw, loss=Relativistic, latent=NOISE, batch=batch,
+    return video._go(run, folder, training.fit, draw, loss=Relativistic, latent=NOISE, batch=batch,
                  r1=0.5, r2=0.5, extra=MusicAndShift(shift, weight), decay=0.995, **length)
 
 
 # name -> is there a joint discriminator, how much do shifted pairs count, and the energy score?
-VARIANTS = {"shipped": (True, 1.0, 0.3), "no energy score": (True, 1.0, 0.0),
+VARIANTS = {"shipped": (True, 1.0, 1.0), "no energy score": (True, 1.0, 0.0),
             "no shifted pairs": (True, 0.0, 0.0), "sound alone": (False, 0.0, 0.0)}
+
+
+# Judges, trained on real clips alone ------------------------------------------------------------
+MOMENTS = 5  # of each frame: the judge says in which fortieth of a second a foot lands
+
+
+class FootfallJudge(nn.Module):
+    """Reads from the pixels of a film when a foot lands: trained on real films, never shown to a
+    generator, and without the path that the generator hears.
+
+    forward: windows around the figure (N, T, 3, 48, 24) -> logits (N, T MOMENTS).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.look = nn.Sequential(
+            nn.PixelUnshuffle(3),                                              # (NT, 27, 16, 8)
+            nn.Conv2d(27, 32, 3, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
+            nn.Conv2d(32, 48, 3, stride=2, padding=1), nn.BatchNorm2d(48), nn.ReLU(),
+            nn.Flatten(), nn.Linear(48 * 4 * 2, 64))                           # (NT, 64)
+        self.watch = nn.Sequential(
+            nn.Conv1d(64, 96, 3, padding=1), nn.BatchNorm1d(96), nn.ReLU(),
+            nn.Conv1d(96, 96, 3, padding=1), nn.BatchNorm1d(96), nn.ReLU(),
+            nn.Conv1d(96, 96, 3, padding=1), nn.BatchNorm1d(96), nn.ReLU(),
+            nn.Conv1d(96, MOMENTS, 1))
+
+    def forward(self, windows):
+        N, T = windows.shape[:2]
+        frames = self.look(windows.flatten(0, 1)).view(N, T, 64)
+        return self.watch(frames.transpose(1, 2)).transpose(1, 2).flatten(1)   # (N, T MOMENTS)
+
+
+def footfall_judge():
+    """The shipped judge of footfalls (`FootfallJudge` in evaluation mode)."""
+    judge = FootfallJudge()
+    judge.load_state_dict(checkpoints.shipped("footfall_judge.safetensors"))
+    return judge.eval()
+
+
+def figures_of(films):
+    """Windows around the figures of uint8 (N, T, H, W, 3), less the stage: (N, T, 3, 48, 24)."""
+    frames = measuring.as_films(films).flatten(0, 1)                           # (NT, 3, H, W)
+    if frames.shape[2:] != (48, 48):
+        frames = F.interpolate(frames, (48, 48), mode="bilinear", antialias=True)
+    empty = measuring.as_films(figures.stage(48)[None, None])[0]               # (1, 3, 48, 48)
+    return video.cut(frames - empty)[0].unflatten(0, films.shape[:2])
+
+
+def landing(footfalls):
+    """What a perfect judge of footfalls would say: lists of seconds -> float (N, T MOMENTS).
+
+    1 at the moment at which a foot lands, falling off within two moments on either side.
+    """
+    middles = (np.arange(FRAMES * MOMENTS) + 0.5) / (FPS * MOMENTS)
+    far = [np.abs(middles[:, None] - seconds).min(1, initial=9) for seconds in footfalls]
+    return torch.from_numpy(np.exp(-(np.stack(far) * FPS * MOMENTS) ** 2 / 2)).float()
+
+
+def train_footfall_judge(films=8000, steps=1500, batch=32, seed=0):
+    """A judge of footfalls, trained on real films with a little noise and light; returns it."""
+    torch.manual_seed(seed)
+    clips = Theatre().film(measuring.all_scenes(films, seed), seed)
+    lands, judge = landing(clips.footfalls), FootfallJudge()
+
+    def loss():
+        rows = torch.randint(films, (batch,))
+        shown = figures_of(clips.video[rows.numpy()])
+        shown = shown * (1 + 0.1 * (2 * torch.rand(batch, 1, 1, 1, 1) - 1))
+        shown = shown + 0.05 * torch.rand(batch, 1, 1, 1, 1) * torch.randn_like(shown)
+        return F.binary_cross_entropy_with_logits(judge(shown), lands[rows])
+    return measuring._teach(judge, loss, steps)
+
+
+@torch.no_grad()
+def read_footfalls(judge, films, chunk=64):
+    """When feet land in films, uint8 (N, 16, H, W, 3), as the judge sees it: a list of N arrays of
+    seconds."""
+    sure = torch.cat([judge(figures_of(films[i:i + chunk])).sigmoid()
+                      for i in range(0, len(films), chunk)])                   # (N, T MOMENTS)
+    found = peaks(sure, least=0.3, apart=6)
+    around = F.pad(sure, (2, 2)).unfold(1, 5, 1)                               # (N, T MOMENTS, 5)
+    aside = (around * torch.arange(-2, 3)).sum(2) / around.sum(2)              # the mean moment
+    seconds = (torch.arange(sure.shape[1]) + 0.5 + aside) / (FPS * MOMENTS)
+    return [row[peak].numpy() for row, peak in zip(seconds, found, strict=True)]
+
+
+class SoundJudge(nn.Module):
+    """Reads what kind of music there is in a sound: trained on real sounds alone.
+
+    forward: waves (N, S) -> 6 numbers: a logit for each of MUSIC; then the tempo and the key of
+    the music, and how often a foot lands, all in about -1 to 1. They are a linear function of the
+    32 `features`, in which the Fréchet distance between sounds is measured. It hears 64 mel bands.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mel", mel_filters())
+        self.listen = nn.Sequential(
+            nn.Conv1d(64, 64, 5, stride=2, padding=2), nn.BatchNorm1d(64), nn.ReLU(),
+            nn.Conv1d(64, 64, 5, stride=2, padding=2), nn.BatchNorm1d(64), nn.ReLU(),
+            nn.Conv1d(64, 64, 5, stride=2, padding=2), nn.BatchNorm1d(64), nn.ReLU(),
+            nn.Flatten(), nn.Linear(64 * COLUMNS // 8, 32), nn.BatchNorm1d(32, affine=False))
+        self.answer = nn.Linear(32, len(MUSIC) + 3)
+
+    def features(self, waves):
+        bands = self.mel @ transform(waves).abs()                              # (N, 64, C)
+        return self.listen(torch.log1p(bands / FLOOR) / 3)                     # (N, 32)
+
+    def forward(self, waves):
+        return self.answer(self.features(waves))                               # (N, 6)
+
+
+def sound_judge():
+    """The shipped judge of sounds (`SoundJudge` in evaluation mode)."""
+    judge = SoundJudge()
+    judge.load_state_dict(checkpoints.shipped("sound_judge.safetensors"))
+    return judge.eval()
+
+
+def train_sound_judge(clips=6000, steps=1200, batch=64, seed=0):
+    """A judge of sounds, trained on real ones, a little louder or softer and with faint noise."""
+    torch.manual_seed(seed)
+    theatre, scenes = Theatre(), measuring.all_scenes(clips, seed)
+    real = theatre.film(scenes, seed)
+    waves = torch.from_numpy(real.audio)
+    kinds = torch.tensor([MUSIC.index(scene.music) for scene in scenes])
+    landings = torch.tensor([len(seconds) / 2.5 - 1 for seconds in real.footfalls])
+    numbers = torch.cat([2 * theatre._chance(clips, seed)[:, 6:] - 1, landings[:, None]], 1)
+    counts = torch.stack([kinds > 0, kinds > 0, kinds >= 0], 1)  # without music there is no tempo
+    judge = SoundJudge()
+
+    def loss():
+        rows = torch.randint(clips, (batch,))
+        heard = waves[rows] * 10 ** (0.15 * (2 * torch.rand(batch, 1) - 1))
+        heard = heard + 0.003 * torch.rand(batch, 1) * torch.randn_like(heard)
+        kind, said = judge(heard).split([len(MUSIC), 3], 1)
+        wrong = ((said - numbers[rows]).square() * counts[rows]).mean()
+        return F.cross_entropy(kind, kinds[rows]) + wrong
+    return measuring._teach(judge, loss, steps)
+
+
+@torch.no_grad()
+def read_sounds(judge, waves, chunk=256):
+    """What a judge hears in waves, float (N, S): dict "music" -> probabilities (N, 3), "tempo",
+    "key", "landings" -> (N,), about -1 to 1, "features" -> (N, 32)."""
+    features = torch.cat([judge.features(part) for part in torch.as_tensor(waves).split(chunk)])
+    kind, numbers = judge.answer(features).split([len(MUSIC), 3], 1)
+    return {"music": kind.softmax(1), "features": features} | \
+        dict(zip(("tempo", "key", "landings"), numbers.T, strict=True))
+
+
+# Do sound and picture agree? --------------------------------------------------------------------
+def peaks(curve, least, apart):
+    """Where a curve (N, C) has a peak: bool (N, C). A peak is at least `least` high, and nothing
+    that is nearer than `apart` places is higher."""
+    top = F.max_pool1d(curve[:, None], 2 * apart - 1, 1, apart - 1)[:, 0]      # (N, C)
+    return (curve == top) & (curve >= least)
+
+
+def strikes(waves):
+    """How suddenly it gets louder above 2 kHz: waves (N, S) -> (N, C), about 1 for a step.
+
+    The mean rise of the levels within two columns. A step is a noise, and noise has all
+    frequencies; the tones of the music have few.
+    """
+    high = spectrogram(waves)[:, BINS // 2:]                                   # (N, B / 2, C)
+    return F.pad((high[..., 2:] - high[..., :-2]).clamp(min=0).mean(1), (2, 0))
+
+
+def onsets(waves):
+    """When steps are heard in waves (N, S): a list of N arrays of seconds."""
+    found = peaks(strikes(torch.as_tensor(waves)), least=0.4, apart=12)
+    return [row.nonzero()[:, 0].numpy() * HOP / RATE for row in found]
+
+
+def hits(heard, seen, within=1 / FPS):
+    """How many pairs of a moment heard and one seen can be made, none used twice: a whole number.
+
+    heard, seen: seconds in ascending order, any number of them; a pair is at most `within` apart.
+    """
+    i = j = count = 0
+    while i < len(heard) and j < len(seen):
+        if abs(heard[i] - seen[j]) <= within:
+            i, j, count = i + 1, j + 1, count + 1
+        elif heard[i] < seen[j]:
+            i += 1
+        else:
+            j += 1
+    return count
+
+
+def sync(heard, seen, within=1 / FPS):
+    """How well moments heard and seen agree over N clips, 0 to 1: both lists of N arrays.
+
+        2 hits / (number heard + number seen),   summed over all clips
+
+    1 where each has its partner. A clip in which nothing is heard and nothing seen adds nothing.
+    """
+    pairs = sum(hits(one, other, within) for one, other in zip(heard, seen, strict=True))
+    return 2 * pairs / max(1, sum(map(len, heard)) + sum(map(len, seen)))
+
+
+def lags(heard, seen):
+    """From each moment heard to the nearest that is seen in its clip, in seconds, one array: above
+    0 where the sound is late. Clips in which nothing is seen have none."""
+    found = [one[:, None] - other for one, other in zip(heard, seen, strict=True) if len(other)]
+    return np.concatenate([row[np.arange(len(row)), np.abs(row).argmin(1)] for row in found])
+
+
+def av_align(heard, seen, within=1 / FPS):
+    """AV-Align of one clip: hits / (heard + seen - hits), 0 to 1; nan where both lists are empty.
+
+    An intersection over a union. Source: Yariv et al., 2024, arXiv 2309.16429, where peaks of
+    loudness meet peaks of optical flow.
+    """
+    pairs = hits(heard, seen, within)
+    union = len(heard) + len(seen) - pairs
+    return pairs / union if union else math.nan
+
+
+def motion_peaks(films):
+    """When films uint8 (N, T, H, W, 3) move most: the local peaks of `measuring.frame_change`, a
+    list of N arrays of seconds."""
+    change = torch.from_numpy(measuring.frame_change(films))                   # (N, T - 1)
+    found = peaks(change, least=1e-3, apart=2)
+    return [(row.nonzero()[:, 0].numpy() + 1) / FPS for row in found]
+
+
+def decibels(waves, others):
+    """How much louder waves are than others, in dB: 10 log10 of the ratio of their mean squares."""
+    return float(10 * np.log10(np.square(waves).mean() / np.square(others).mean()))
+
+
+def score(make, n=512, seed=30_000):
+    """The scores of the sound of films, a dict of floats: make(texts, count, seed) ->
+    `video.Films`; n: how many captions. See `measured`."""
+    scenes = Theatre.scenes(n, seed)
+    return measured(make([captions.describe(scene) for scene in scenes], 1, seed), scenes, seed)
+
+
+def measured(made, scenes, seed=30_000):
+    """The scores of the sound of films (`video.Films`, one of each scene), a dict of floats.
+
+    "sync": of the steps heard with the footfalls that the judge sees; "sync real" that of real
+    clips, "sync shuffled" with the sounds of other films, and "sync share" how much of the way from
+    these to real clips it is. "av-align" likewise. "music": the share of films whose music is heard
+    as the scene has it. "sound frechet", "sound floor": distance to real sounds, and that of other
+    real ones. "loudness": dB above real clips of the same scenes. "peak": the largest sample.
+    """
+    real, judge = Theatre().film(scenes, seed + 1), sound_judge()
+    many = read_sounds(judge, Theatre().sample(2 * len(scenes), seed + 2).audio)["features"]
+    heard, twin = (read_sounds(judge, clips.audio) for clips in (made, real))
+    kinds = torch.tensor([MUSIC.index(scene.music) for scene in scenes])
+    return _agreement(made, real) | {
+        "music": float((heard["music"].argmax(1) == kinds).float().mean()),
+        "sound frechet": measuring.frechet_distance(heard["features"], many),
+        "sound floor": measuring.frechet_distance(twin["features"], many),
+        "loudness": decibels(made.audio, real.audio), "peak": float(np.abs(made.audio).max())}
+
+
+def _agreement(made, real):
+    """"sync" and "av-align" of `measured`."""
+    judge, scores = footfall_judge(), {}
+    for name, clips in (("", made), (" real", real)):
+        steps, seen = onsets(clips.audio), read_footfalls(judge, clips.video)
+        moves = motion_peaks(clips.video)
+        pairs = {name: steps}
+        if not name:
+            pairs[" shuffled"] = steps[1:] + steps[:1]
+        for kind, heard in pairs.items():
+            scores["sync" + kind] = sync(heard, seen)
+            scores["av-align" + kind] = float(np.nanmean(
+                [av_align(*pair) for pair in zip(heard, moves, strict=True)]))
+    for name in ("sync", "av-align"):
+        low, high = scores[name + " shuffled"], scores[name + " real"]
+        scores[name + " share"] = (scores[name] - low) / (high - low)
+    return scores
+
+
+# Training, scoring, shipping --------------------------------------------------------------------
+def world(clips=8000, seed=0):
+    """What the game over sounds learns from: waves (M, S) in 16 bits, paths (M, T, D) of their
+    films by the shipped encoder, as they are, and the `Wordings` of their scenes."""
+    scenes = Theatre.scenes(clips, seed)
+    real = Theatre().film(scenes, seed)
+    paths = video.load_model("theatre").autoencoder.paths(real.video)
+    return torch.from_numpy(real.audio).half(), paths, Wordings(scenes, seed=seed)
+
+
+def scale_of(paths):
+    """Mean and spread of each number of paths (M, T, D), (D,) each."""
+    return paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
+
+
+def made_of(run, paths):
+    """The `SoundMaker` of a finished run; paths: what it learnt from, as the encoder gave them."""
+    maker = SoundMaker().to(paths.device)
+    maker.generator.load_state_dict(run.average.state_dict())
+    maker.middle, maker.spread = scale_of(paths)
+    return maker.eval()
+
+
+LAGS = np.linspace(-0.4125, 0.4125, 34)  # edges of the bins of a histogram of lags, in seconds
+
+
+def compare(steps=400, clips=8000, found=None, write=None):
+    """Play with each of VARIANTS on one budget; returns what was measured, a dict.
+
+    "steps" and "variants": name -> the scores of `measured` for 256 films, "seconds" of training,
+    and "lags", how many lie in each bin of LAGS. found: what was measured before, to go on from.
+    write(found): called after each run.
+    """
+    if not found or found["steps"] != steps:
+        found = {"steps": steps, "variants": {}}
+    scenes = Theatre.scenes(256, 60_000)
+    texts = [captions.describe(scene) for scene in scenes]
+    model, (waves, paths, wordings) = video.load_model("theatre"), world(clips)
+    middle, spread = scale_of(paths)
+    for name in [name for name in VARIANTS if name not in found["variants"]]:
+        run = train_sound(waves, (paths - middle) / spread, wordings, variant=name, steps=steps)
+        model.sound = made_of(run, paths)
+        made = video.film(model, texts, seed=1)
+        late = lags(onsets(made.audio), read_footfalls(footfall_judge(), made.video))
+        row = {key: round(value, 4) for key, value in measured(made, scenes).items()}
+        found["variants"][name] = row | {"seconds": round(run.seconds, 1),
+                                         "lags": np.histogram(late, LAGS)[0].tolist()}
+        if write:
+            write(found)
+    return found
+
+
+def compared():
+    """What `python -m lessons.audio compare` found, as `compare` describes it."""
+    return json.loads((checkpoints.DATA / "sound.json").read_text(encoding="utf-8"))
+
+
+def _compare():
+    path = checkpoints.DATA / "sound.json"
+    compare(found=compared() if path.exists() else None,
+            write=lambda found: checkpoints.write_whole(path, (json.dumps(found) + "\n").encode()))
+
+
+def _footfalls():
+    """Train and ship the judge of footfalls; on fresh real films: which share of its footfalls are
+    true within a frame, which share of the true ones it finds, and how far they are apart."""
+    judge, clips = train_footfall_judge(), Theatre().sample(1024, 10_001)
+    seen = read_footfalls(judge, clips.video)
+    true = [row[row < FRAMES / FPS] for row in clips.footfalls]
+    pairs = sum(hits(*pair) for pair in zip(seen, true, strict=True))
+    _ship("footfall_judge.safetensors", judge, "footfalls",
+          {"precision": pairs / sum(map(len, seen)), "recall": pairs / sum(map(len, true)),
+           "milliseconds": 1000 * float(np.abs(lags(seen, true)).mean())})
+
+
+def _music():
+    """Train and ship the judge of sounds, with the share of fresh real ones that it reads right."""
+    judge, scores = train_sound_judge(), {}
+    for split in ("train", "heldout"):
+        clips = Theatre().sample(1024, 10_001, split)
+        read = read_sounds(judge, clips.audio)["music"].argmax(1)
+        kinds = torch.tensor([MUSIC.index(scene.music) for scene in clips.scenes])
+        scores[split + " music"] = float((read == kinds).float().mean())
+    _ship("sound_judge.safetensors", judge, "music", scores)
+
+
+def _sound(minutes=10):
+    """Train and ship the sound of the course's films, with the scores of `score`."""
+    waves, paths, wordings = world()
+    middle, spread = scale_of(paths)
+    run = train_sound(waves, (paths - middle) / spread, wordings, minutes=minutes)
+    ship_sound(made_of(run, paths), {"minutes": run.seconds / 60, "steps": run.step})
+
+
+def ship_sound(maker, facts):
+    """Ship a `SoundMaker` for the course's film model; facts: what its scores should tell, too."""
+    maker.load_state_dict(checkpoints.in_16_bits(maker))  # what is scored is what is shipped
+    model = video.load_model("theatre")
+    model.sound = maker
+    _ship("sound.safetensors", maker, "sound",
+          score(functools.partial(video.film, model)) | facts)
+
+
+def _ship(file, network, command, scores):
+    scores = {name: round(value, 4) for name, value in scores.items()}
+    checkpoints.ship(file, checkpoints.in_16_bits(network), f"python -m lessons.audio {command}",
+                     scores)
+    print(f"{file}: {scores}")
+
+
+COMMANDS = {"footfalls": _footfalls, "music": _music, "sound": _sound, "compare": _compare}
+
+
+def main():
+    """Train what is named, ship it or write what was found, and print its scores."""
+    if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+        raise SystemExit("Say what to train: python -m lessons.audio " + "|".join(COMMANDS)
+                         + "".join(f". {nearest(name, COMMANDS)}" for name in sys.argv[1:2]))
+    COMMANDS[sys.argv[1]]()
+
+
+if __name__ == "__main__":
+    main()
