@@ -46,6 +46,15 @@ MODEL = "sound"                  # the name that a checkpoint of this lesson car
 
 
 # Sound and its pictures -----------------------------------------------------------------------
+def columns(waves, window, hop):
+    """Magnitudes of the Fourier transforms of pieces of waves: (N, S) -> (N, B, C).
+
+    window (W,): each piece of W samples, one every `hop`, is multiplied by it; B = W // 2 + 1.
+    """
+    pieces = waves.unfold(1, len(window), hop) * window                        # (N, C, W)
+    return torch.fft.rfft(pieces).abs().transpose(1, 2)                        # (N, B, C)
+
+
 def transform(waves):
     """The short-time Fourier transform of waves (N, S): complex (N, B, C), C = S / HOP.
 
@@ -280,7 +289,7 @@ class MusicAndShift:
     def generator(self, real, fake, more, conditions):
         loss = 0.3 * self.matching(more, conditions)
         if self.energy:
-            one, other = fake.chunk(2)  # `draw_twice` gives each cause twice
+            one, other = fake.chunk(2)  # each cause is drawn twice, see `train_sound`
             loss = loss + self.energy * energy(one, other, real.chunk(2)[0])
         return loss
 
@@ -311,16 +320,18 @@ def train_sound(waves, paths, wordings, folder=None, *, variant="shipped", seed=
     """The `training.Run` of the game over sounds.
 
     waves (M, S) are the sounds of real films, paths (M, T, D) what the encoder makes of their
-    frames, standardised, wordings the `Wordings` of their scenes. variant: one of VARIANTS. folder:
+    frames, standardised, wordings the `Wordings` of their scenes; where a scene has several films,
+    they stand in a row. variant: one of VARIANTS. folder:
     where the checkpoint is, gone on from if there is one. length: minutes or steps.
     """
     joint, shift, weight = VARIANTS[variant]
     torch.manual_seed(seed)
 
     def draw(n, rng):
-        rows = torch.randint(len(waves), (n // 2,), generator=rng).repeat(2)
-        ids, said = (part.repeat(2, 1) for part in wordings.draw(rows[:n // 2], rng))
-        return spectrogram(waves[rows].float()), ids, paths[rows], said
+        rows = torch.randint(len(waves), (n // 2,), generator=rng)
+        ids, said = wordings.draw(rows * len(wordings.ids) // len(waves), rng)
+        once = spectrogram(waves[rows].float()), ids, paths[rows], said
+        return [part.repeat(2, *[1] * (part.dim() - 1)) for part in once]
     run = training.Run(SoundGenerator(), SoundDiscriminator(joint=joint), model=MODEL, seed=seed,
                        device=device)
     return video._go(run, folder, training.fit, draw, loss=Relativistic, latent=NOISE, batch=batch,
