@@ -42,6 +42,7 @@ A_FRAME = RATE // FPS // HOP     # columns that belong to one frame of the film
 COLUMNS = A_FRAME * FRAMES
 FLOOR = 0.02                     # a magnitude that counts as silence; a loud tone has about 8
 NOISE = 8                        # numbers of noise that become one sound
+HANDS = 32                       # of the clock that keeps the time of the music
 MODEL = "sound"                  # the name that a checkpoint of this lesson carries
 
 
@@ -166,8 +167,8 @@ class SoundGenerator(nn.Module):
 
     Two sounds with two causes, whose magnitudes are added. Steps are heard where the path says:
     each frame, with its neighbours, gives the ten columns that belong to it. Music is heard as the
-    words say: a clock turns as fast as words and noise set it, and what sounds is a function of
-    where its hand stands.
+    words say: a clock goes up to a tenth faster or slower, as noise and words set it, and what
+    sounds is a function of where its hands stand.
     """
 
     def __init__(self, width=128):
@@ -180,9 +181,9 @@ class SoundGenerator(nn.Module):
         self.text = TextEncoder()
         self.tune = nn.Sequential(nn.Linear(64 + NOISE, width), nn.LeakyReLU(0.2))
         self.pace = nn.Linear(width, 1)
-        self.hand, self.key = nn.Linear(12, 96), nn.Linear(width, 96)
-        self.music = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(96, 96), nn.LeakyReLU(0.2),
-                                   nn.Linear(96, BINS))
+        self.hands, self.key = nn.Linear(2 * HANDS, width), nn.Linear(width, width)
+        self.music = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2),
+                                   nn.Linear(width, BINS))
 
     def forward(self, z, ids, paths, *_):
         steps, music = self.footsteps(paths), self.melody(z, ids)              # (N, C, B) each
@@ -198,9 +199,10 @@ class SoundGenerator(nn.Module):
         _, _, sentence = self.text(with_music(ids, z))
         tune = self.tune(torch.cat([sentence, z], 1))                          # (N, width)
         seconds = torch.arange(COLUMNS, device=z.device) * HOP / RATE
-        turned = 2 * math.pi * F.softplus(self.pace(tune).float()) * seconds           # (N, C)
-        hands = turned[..., None] * 2 ** torch.arange(6, device=z.device)      # (N, C, 6)
-        x = self.hand(torch.cat([hands.sin(), hands.cos()], 2))                # (N, C, 96)
+        clock = (1 + 0.1 * torch.tanh(self.pace(tune).float())) * seconds      # (N, C)
+        # the slowest hand goes round in 4 seconds, the others two, three, ... times as fast
+        turned = math.pi / 2 * clock[..., None] * torch.arange(1, HANDS + 1, device=z.device)
+        x = self.hands(torch.cat([turned.sin(), turned.cos()], 2))             # (N, C, width)
         return self.music(x + self.key(tune)[:, None])
 
 
@@ -618,6 +620,54 @@ def _agreement(made, real):
         low, high = scores[name + " shuffled"], scores[name + " real"]
         scores[name + " share"] = (scores[name] - low) / (high - low)
     return scores
+
+
+# Pictures and players --------------------------------------------------------------------------
+def draw(clips, i=0, seen=(), title=None):
+    """Show film i over its spectrogram, with a dotted line at each second of `seen`.
+
+    clips: of the theatre or of `video.film`. The film is a row of its 16 frames.
+    """
+    import matplotlib.pyplot as plt
+
+    from lessons import show
+    film, wave = clips.video[i], torch.as_tensor(clips.audio[i:i + 1])
+    fig, (top, under) = plt.subplots(2, 1, figsize=(9.6, 2.9), layout="constrained",
+                                     height_ratios=(0.6, 2))
+    top.imshow(film.swapaxes(0, 1).reshape(film.shape[1], -1, 3), aspect="auto")  # (H, T W, 3)
+    top.axis("off")
+    top.set_title(title or clips.captions[i], fontsize=10)
+    levels(under, spectrogram(wave)[0])
+    for second in seen:
+        under.axvline(second, color="white", linestyle=":", linewidth=1.2)
+    show.figure(fig, f"A film as a row of frames and under it the spectrogram of its sound: "
+                     f"“{clips.captions[i]}”; feet land at "
+                     + (", ".join(f"{second:.2f}" for second in seen) or "no") + " seconds.")
+
+
+def levels(ax, picture):
+    """Draw one spectrogram (B, C) on a matplotlib axis: seconds from left, kHz from below."""
+    ax.imshow(picture, origin="lower", aspect="auto", vmin=0, vmax=2, cmap="cividis",
+              extent=(0, FRAMES / FPS, 0, RATE / 2000))
+    ax.set(xlabel="seconds", ylabel="kHz")
+
+
+def listen(wave, label):
+    """A player of a wave (S,), -1 to 1, as an HTML element with a label."""
+    import base64
+    import io
+    import wave as files
+    from html import escape
+
+    from IPython.display import HTML
+    file = io.BytesIO()
+    with files.open(file, "wb") as sound_:
+        sound_.setparams((1, 2, RATE, 0, "NONE", ""))  # one channel of 16 bits
+        sound_.writeframes((np.asarray(wave) * 32767).astype("<i2").tobytes())
+    data = base64.b64encode(file.getvalue()).decode()
+    return HTML(f'<figure style="margin:0"><audio controls aria-label="Sound: {escape(label)}" '
+                f'src="data:audio/wav;base64,{data}"></audio>'
+                f'<figcaption>{escape(label)}</figcaption></figure>')
 
 
 # Training, scoring, shipping --------------------------------------------------------------------
