@@ -168,7 +168,8 @@ class SoundGenerator(nn.Module):
     Two sounds with two causes, whose magnitudes are added. Steps are heard where the path says:
     each frame, with its neighbours, gives the ten columns that belong to it. Music is heard as the
     words say: a clock goes up to a tenth faster or slower, as noise and words set it, and what
-    sounds is a function of where its hands stand.
+    sounds is a function of where its hands stand. Each frequency of each sound has a limit that is
+    learnt, too: on the scale of logarithms, a small mistake upwards would be a bang.
     """
 
     def __init__(self, width=128):
@@ -178,6 +179,7 @@ class SoundGenerator(nn.Module):
         self.spread = nn.Linear(width, A_FRAME * 32)
         self.steps = nn.Sequential(Steps(32, 5, 1), nn.Linear(32, 64), nn.LeakyReLU(0.2),
                                    nn.Linear(64, BINS))
+        self.limits = nn.Parameter(torch.full((2, BINS), 7.0))  # of steps and of music
         self.text = TextEncoder()
         self.tune = nn.Sequential(nn.Linear(64 + NOISE, width), nn.LeakyReLU(0.2))
         self.pace = nn.Linear(width, 1)
@@ -192,7 +194,8 @@ class SoundGenerator(nn.Module):
     def footsteps(self, paths):
         """Paths (N, T, D) -> logarithms of magnitudes (N, C, B)."""
         x = self.frames(with_change(paths))                                    # (N, T, width)
-        return self.steps(self.spread(x).unflatten(2, (A_FRAME, 32)).flatten(1, 2))
+        x = self.spread(x).unflatten(2, (A_FRAME, 32)).flatten(1, 2)           # (N, C, 32)
+        return below(self.limits[0], self.steps(x))
 
     def melody(self, z, ids):
         """Noise (N, NOISE), captions (N, L) -> logarithms of magnitudes (N, C, B)."""
@@ -203,7 +206,12 @@ class SoundGenerator(nn.Module):
         # the slowest hand goes round in 4 seconds, the others two, three, ... times as fast
         turned = math.pi / 2 * clock[..., None] * torch.arange(1, HANDS + 1, device=z.device)
         x = self.hands(torch.cat([turned.sin(), turned.cos()], 2))             # (N, C, width)
-        return self.music(x + self.key(tune)[:, None])
+        return below(self.limits[1], self.music(x + self.key(tune)[:, None]))
+
+
+def below(limit, x):
+    """x where it is far below a limit, and never above it: any shapes that fit."""
+    return limit - F.softplus(limit - x)
 
 
 def with_change(paths):
@@ -313,8 +321,8 @@ class SoundMaker(nn.Module):
     @torch.no_grad()
     def forward(self, z, ids, paths):
         """Noise (N, NOISE), captions (N, L), paths (N, T, D) as the encoder gives them -> waves
-        (N, S), -1 to 1."""
-        return to_wave(self.generator(z, ids, (paths - self.middle) / self.spread).float())
+        (N, S), -1 to 1, on the CPU, where they come out the same on every machine."""
+        return to_wave(self.generator(z, ids, (paths - self.middle) / self.spread).float().cpu())
 
 
 def train_sound(waves, paths, wordings, folder=None, *, variant="shipped", seed=0, device="cpu",
@@ -756,21 +764,16 @@ def _music():
     _ship("sound_judge.safetensors", judge, "music", scores)
 
 
-def _sound(minutes=10):
+def _sound(folder=None):
     """Train and ship the sound of the course's films, with the scores of `score`."""
-    waves, paths, wordings = world()
+    model, (waves, paths, wordings) = video.load_model("theatre"), world()
     middle, spread = scale_of(paths)
-    run = train_sound(waves, (paths - middle) / spread, wordings, minutes=minutes)
-    ship_sound(made_of(run, paths), {"minutes": run.seconds / 60, "steps": run.step})
-
-
-def ship_sound(maker, facts):
-    """Ship a `SoundMaker` for the course's film model; facts: what its scores should tell, too."""
-    maker.load_state_dict(checkpoints.in_16_bits(maker))  # what is scored is what is shipped
-    model = video.load_model("theatre")
-    model.sound = maker
-    _ship("sound.safetensors", maker, "sound",
-          score(functools.partial(video.film, model)) | facts)
+    run = train_sound(waves, (paths - middle) / spread, wordings, folder, steps=2400)
+    model.sound = made_of(run, paths)
+    model.sound.load_state_dict(checkpoints.in_16_bits(model.sound))  # what is scored is shipped
+    scores = score(functools.partial(video.film, model))
+    _ship("sound.safetensors", model.sound, "sound",
+          scores | {"minutes": run.seconds / 60, "steps": run.step})
 
 
 def _ship(file, network, command, scores):

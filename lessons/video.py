@@ -466,7 +466,7 @@ class FilmMaker(nn.Module):
             silence = torch.zeros(len(z), round(FRAMES / Films.fps * Films.sample_rate))
             waves = silence if noise is None or self.sound is None else \
                 self.sound(noise, ids, paths)
-            return self.autoencoder.films(paths), attention.float().cpu(), waves.cpu()
+            return self.autoencoder.films(paths), attention.float().cpu(), waves
 
 
 @dataclass
