@@ -684,7 +684,7 @@ def world(clips=8000, seed=0):
     films by the shipped encoder, as they are, and the `Wordings` of their scenes."""
     scenes = Theatre.scenes(clips, seed)
     real = Theatre().film(scenes, seed)
-    paths = video.load_model("theatre").autoencoder.paths(real.video)
+    paths = video.load_model("theatre", sound=False).autoencoder.paths(real.video)
     return torch.from_numpy(real.audio).half(), paths, Wordings(scenes, seed=seed)
 
 
@@ -704,7 +704,7 @@ def made_of(run, paths):
 LAGS = np.linspace(-0.4125, 0.4125, 34)  # edges of the bins of a histogram of lags, in seconds
 
 
-def compare(steps=400, clips=8000, found=None, write=None):
+def compare(steps=600, clips=8000, found=None, write=None):
     """Play with each of VARIANTS on one budget; returns what was measured, a dict.
 
     "steps" and "variants": name -> the scores of `measured` for 256 films, "seconds" of training,
@@ -715,7 +715,7 @@ def compare(steps=400, clips=8000, found=None, write=None):
         found = {"steps": steps, "variants": {}}
     scenes = Theatre.scenes(256, 60_000)
     texts = [captions.describe(scene) for scene in scenes]
-    model, (waves, paths, wordings) = video.load_model("theatre"), world(clips)
+    model, (waves, paths, wordings) = video.load_model("theatre", sound=False), world(clips)
     middle, spread = scale_of(paths)
     for name in [name for name in VARIANTS if name not in found["variants"]]:
         run = train_sound(waves, (paths - middle) / spread, wordings, variant=name, steps=steps)
@@ -764,11 +764,11 @@ def _music():
     _ship("sound_judge.safetensors", judge, "music", scores)
 
 
-def _sound(folder=None):
+def _sound():
     """Train and ship the sound of the course's films, with the scores of `score`."""
-    model, (waves, paths, wordings) = video.load_model("theatre"), world()
+    model, (waves, paths, wordings) = video.load_model("theatre", sound=False), world()
     middle, spread = scale_of(paths)
-    run = train_sound(waves, (paths - middle) / spread, wordings, folder, steps=2400)
+    run = train_sound(waves, (paths - middle) / spread, wordings, steps=2400)
     model.sound = made_of(run, paths)
     model.sound.load_state_dict(checkpoints.in_16_bits(model.sound))  # what is scored is shipped
     scores = score(functools.partial(video.film, model))

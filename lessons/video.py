@@ -529,19 +529,23 @@ def film(model, texts, count=1, seed=0, sound=True, chunk=64):
                  attention=torch.cat(attention).numpy(), words=decode(ids))
 
 
-def load_model(place):
-    """The model that `train_theatre` left in a folder, or the shipped one, "theatre"."""
+def load_model(place, sound=True):
+    """The model that `train_theatre` left in a folder, or the shipped one, "theatre".
+
+    sound: False leaves its sound away, as for a model that was trained before films had any.
+    """
     path = Path(place) / training.MODEL
     if str(place) == "theatre":
         tensors = checkpoints.shipped("theatre.safetensors")
-        tensors |= {f"sound.{name}": value
-                    for name, value in checkpoints.shipped("sound.safetensors").items()}
+        tensors |= {f"sound.{name}": value for name, value in
+                    (checkpoints.shipped("sound.safetensors") if sound else {}).items()}
     else:
         tensors, _ = load_checkpoint(path, MODEL)
     stage = tensors.get("autoencoder.stage", torch.zeros(3, 48, 48))  # it has the frames' size
     model = FilmMaker(stage.shape[1])
-    if not any(name.startswith("sound.") for name in tensors):
-        model.sound = None  # a model that was trained before films had sound
+    if not sound or not any(name.startswith("sound.") for name in tensors):
+        model.sound = None
+        tensors = {name: value for name, value in tensors.items() if name[:6] != "sound."}
     checkpoints.load_weights(model, tensors, path)
     return model.eval()
 
@@ -694,8 +698,7 @@ def main():
     if len(sys.argv) != 2:
         raise SystemExit("Say which folder holds the model: python -m lessons.video FOLDER")
     _, facts = load_checkpoint(Path(sys.argv[1]) / training.MODEL, MODEL)
-    model = load_model(sys.argv[1])
-    model.sound = None  # `python -m lessons.audio sound` ships it apart
+    model = load_model(sys.argv[1], sound=False)  # which `python -m lessons.audio sound` ships
     tensors = checkpoints.in_16_bits(model)
     model.load_state_dict(tensors)  # what is scored is what is shipped, in 16 bits
     scores = {name: round(value, 4) for name, value in score(model).items()}

@@ -246,6 +246,8 @@ def test_sound_leaves_the_film_as_it_is():
     assert not silent.audio.any() and np.abs(loud.audio).max() > 0.05
     again = video.film(model, texts, 2, seed=1)
     assert np.allclose(again.audio, loud.audio, atol=1e-4)
+    without = video.film(video.load_model("theatre", sound=False), texts, 2, seed=1)
+    assert (without.video == loud.video).all() and not without.audio.any()
 
 
 def test_shipped_sound_is_small_and_listed():
