@@ -335,7 +335,7 @@ def measured(model, n, seed=60_000):
     return {name: round(value, 4) for name, value in scores.items()}
 
 
-def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
+def compare(steps=1200, seeds=3, films=8000, every=200, found=None, write=None):
     """Play with each of VARIANTS on one budget, seed by seed; returns what was measured, a dict.
 
     "steps", "batch", "chance" and "ceiling" (scores of `read_order` for real films, under the

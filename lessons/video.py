@@ -664,10 +664,29 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
         return pairs[rows].flatten(0, 1), ids.repeat_interleave(2, 0), \
             said.repeat_interleave(2, 0)
     generator, discriminator = networks or (PathGenerator(), PathDiscriminator())
+    learn_sway(generator, paths, seed)
     discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
     run = training.Run(generator, discriminator, model=f"{MODEL} paths", seed=seed, device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
                extra=extra or MatchAndSpread(), decay=0.998, **length)
+
+
+def learn_sway(generator, paths, seed=0, steps=2000):
+    """How a body sways about its way, as its posture says: learnt from real paths (N, T, D), before
+    the game, which would be long in finding it. What is left of the place must go on evenly:
+
+        mean of (p[t + 1] - 2 p[t] + p[t - 1])^2,   p = place - sway(content, motion)
+    """
+    def draw(n, rng):
+        return (paths[torch.randint(len(paths), (n,), generator=rng)],)
+
+    def loss(sway, some):
+        content, place, motion = some.split([CONTENT, 1, MOTION], 2)           # (N, T, .) each
+        left = place - 0.05 * sway(torch.cat([content, motion], 2))
+        return left.diff(n=2, dim=1).square().mean()
+    run = training.Supervised(generator.sway, model=f"{MODEL} sway", seed=seed)
+    training.fit_supervised(run, draw, loss, steps=steps)
+    generator.sway.requires_grad_(False)
 
 
 def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):
