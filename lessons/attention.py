@@ -353,6 +353,18 @@ def measured(model, n, seed=60_000):
     return {name: round(value, 4) for name, value in scores.items()}
 
 
+def material(model, films):
+    """What a game is played with: paths of so many real films, standardised, (N, T, D), and the
+    `Wordings` of their scenes. The model's `middle` and `spread` become those of these paths."""
+    from lessons.text_conditioning import Wordings
+    from lessons.theatre import Theatre
+    scenes = Theatre.scenes(films, 0)
+    paths = torch.cat([model.autoencoder.paths(Theatre().film(scenes[i:i + 500], i).video)
+                       for i in range(0, films, 500)])                         # (N, T, D)
+    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
+    return (paths - model.middle) / model.spread, Wordings(scenes)
+
+
 def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
     """Play with each of VARIANTS on one budget, seed by seed; returns what was measured, a dict.
 
@@ -363,7 +375,6 @@ def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
     on from. write(found): called after each run.
     """
     from lessons import measuring, video
-    from lessons.text_conditioning import Wordings
     from lessons.theatre import Theatre
     if not found or found["steps"] != steps:
         found = {"steps": steps, "batch": 64, "variants": {name: [] for name in VARIANTS}}
@@ -378,11 +389,7 @@ def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
     if not left:
         return found
     model = video.load_model("theatre")
-    scenes = Theatre.scenes(films, 0)
-    paths = torch.cat([model.autoencoder.paths(Theatre().film(scenes[i:i + 500], i).video)
-                       for i in range(0, films, 500)])                         # (N, T, D)
-    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
-    paths, wordings = (paths - model.middle) / model.spread, Wordings(scenes)
+    paths, wordings = material(model, films)
     for seed, name in left:
         curve = []
 

@@ -606,10 +606,13 @@ def train_autoencoder(video, folder=None, *, seed=0, device="cpu", **length):
     return _go(run, folder, training.fit_supervised, draw, loss=reconstruction_loss, **length)
 
 
-def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length):
+def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed=0, device="cpu",
+                **length):
     """Second stage: the `training.Run` of the game over standardised paths (N, T, D).
 
-    wordings: the `Wordings` of the scenes. folder, length: see `train_autoencoder`.
+    wordings: the `Wordings` of the scenes. networks: a function that makes a generator and a
+    discriminator, extra: what is added to the losses, where they are not those of this lesson.
+    folder, length: see `train_autoencoder`.
     """
     torch.manual_seed(seed)
     paths = paths.cpu()
@@ -617,12 +620,11 @@ def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length)
     def draw(n, rng):
         rows = torch.randint(len(paths), (n,), generator=rng)
         return paths[rows], *wordings.draw(rows, rng)
-    discriminator = PathDiscriminator()
+    generator, discriminator = networks() if networks else (PathGenerator(), PathDiscriminator())
     discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
-    run = training.Run(PathGenerator(), discriminator, model=f"{MODEL} paths", seed=seed,
-                       device=device)
+    run = training.Run(generator, discriminator, model=f"{MODEL} paths", seed=seed, device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
-               extra=MatchAndRest(), decay=0.998, **length)
+               extra=extra or MatchAndRest(), decay=0.998, **length)
 
 
 def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):
