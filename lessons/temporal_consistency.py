@@ -8,6 +8,7 @@ Axes: N films, T frames of each, H and W pixels, F frames of any films, P points
 numbers a frame of a path.
 """
 
+import dataclasses
 import functools
 import json
 import math
@@ -25,9 +26,32 @@ from lessons.text_conditioning import Matching, encode
 from lessons.theatre import Theatre
 
 FPS = video.Films.fps
-SPAN = 3     # frames over which a cadence is measured
+SPAN = 6     # frames over which a cadence is measured: one whole cycle of a run
 STEPS = ("walk", "run")  # the actions whose phase the judge reads
 FOOT = 4     # the number of the noise that sets with which foot a film begins
+
+
+# Films spoilt on purpose ------------------------------------------------------------------------
+def spoilt(scenes, seed=0):
+    """Real films of scenes, and the same spoilt in six ways: dict name -> uint8 (N, 16, 48, 48, 3).
+    """
+    theatre, half = Theatre(), video.FRAMES // 2
+    films = theatre.film(scenes, seed).video
+    colors = [COLORS[(COLORS.index(scene.color) + 1) % len(COLORS)] for scene in scenes]
+    others = [dataclasses.replace(scene, color=color)
+              for scene, color in zip(scenes, colors, strict=True)]
+    ahead = theatre.motion(scenes, seed)
+    ahead.start_phase = ahead.start_phase + 0.3
+    odd = np.arange(video.FRAMES)[:, None, None, None] % 2 == 1                # (T, 1, 1, 1)
+
+    def then(later):
+        return np.concatenate([films[:, :half], later[:, half:]], 1)
+    return {"as it is": films, "frozen": films[:, :1].repeat(video.FRAMES, 1),
+            "light flickers": np.where(odd, films * 0.85, films).astype("uint8"),
+            "trembles": np.where(odd, np.roll(films, 1, 3), films),
+            "stutters": films[:, [*range(half), half - 1, *range(half + 1, video.FRAMES)]],
+            "other clothes": then(theatre.film(others, seed).video),
+            "a wrong step": then(drawn(ahead))}
 
 
 # The judge of steps -----------------------------------------------------------------------------
@@ -169,10 +193,11 @@ def cadence(angle, fps=FPS, span=SPAN):
     return step.unfold(1, span, 1).mean(2) * fps                               # (N, T - span)
 
 
-def change_scenes(n):
-    """n scenes of “a man goes from walking to running”, of every actor, colour and direction."""
-    return [Scene(ACTORS[i % 3], COLORS[i // 3 % 4], STEPS, DIRECTIONS[i // 12 % 2])
-            for i in range(n)]
+def change_scenes(n, actors=ACTORS):
+    """n scenes of walks that become runs, of these actors in every colour and direction in turn."""
+    kinds = [Scene(actor, color, STEPS, direction)
+             for direction in DIRECTIONS for color in COLORS for actor in actors]
+    return [kinds[i % len(kinds)] for i in range(n)]
 
 
 def read_cadence(judge, film):
@@ -214,35 +239,46 @@ def twin_error(judge, scenes, film):
     return warping_error(film, *exact_flow(Twin(scenes, film, judge), film.shape[2]))
 
 
+RATIOS = ("dynamics", "flicker", "jerk", "leap", "warp")  # quoted as shares of real films
+
+
 def score(make, n=512, seed=70_000):
     """How consistent a model's films are, in a dict of floats. make: as for `measuring.score`.
 
-    "dynamics", "flicker", "jerk", "warp": divided by that of real films of the same scenes; "same
-    actor": a share of n films; "inside": the share of 240 walks that become runs whose cadence lies
-    in the band of real ones; "leap": the largest change of a cadence, divided as well; "restless":
-    of films of somebody who stands.
+    RATIOS: the numbers of `numbers`, divided by those of real films of the same scenes; "inside
+    real": what real films reach; all others as they are.
     """
-    judge, theatre = phase_judge(), Theatre()
+    def made(scenes):
+        return make([captions.describe(scene) for scene in scenes], 1, seed)
+    real, found = real_numbers(n, seed), numbers(made, n, seed)
+    return found | {name: found[name] / real[name] for name in RATIOS} \
+        | {"inside real": real["inside"]}
 
-    def films(scenes):
-        texts = [captions.describe(scene) for scene in scenes]
-        return make(texts, 1, seed), theatre.film(scenes, seed).video
-    made, real = films(measuring.all_scenes(n, seed))
-    scores = {"dynamics": measuring.frame_change(made).mean() / measuring.frame_change(real).mean(),
-              "flicker": measuring.flicker(made) / measuring.flicker(real),
-              "jerk": jerk(places(made)).mean() / jerk(places(real)).mean(),
-              "same actor": same_actor(*read_frames(judge, made)[1:]).float().mean()}
-    made, real = films(change_scenes(240))
-    one, other = (read_cadence(judge, video_) for video_ in (made, real))
-    scores |= {"inside": inside(one, *band()).float().mean(),
-               "inside real": inside(other, *band()).float().mean(),
-               "leap": leap(one).mean() / leap(other).mean()}
-    scenes = stepping_scenes(64, seed)
-    made, real = films(scenes)
-    scores["warp"] = twin_error(judge, scenes, made) / twin_error(judge, scenes, real)
-    stands = [scene for scene in measuring.all_scenes(1000, seed) if scene.actions == ("stand",)]
-    scores["restless"] = restless(films(stands[:64])[0]).mean()
-    return {name: float(value) for name, value in scores.items()}
+
+@functools.cache
+def real_numbers(n, seed):
+    """The `numbers` of real films."""
+    return numbers(lambda scenes: Theatre().film(scenes, seed).video, n, seed)
+
+
+def numbers(films, n, seed):
+    """What is measured of films(scenes) -> uint8 (N, T, 48, 48, 3), as a dict of floats.
+
+    Of n scenes of all kinds: "dynamics" and "flicker", 0 to 1, "jerk" in pixels, and "same actor",
+    a share. Of 240 walks that become runs: "inside", the share of cadence curves inside the band,
+    and "leap" in Hz. Of 32 stepping scenes: "warp", 0 to 1. Of somebody who stands: "restless".
+    """
+    judge, mixed = phase_judge(), films(measuring.all_scenes(n, seed))
+    curves, scenes = read_cadence(judge, films(change_scenes(240))), stepping_scenes(32, seed)
+    stands = [Scene(actor, color, ("stand",), direction)
+              for actor in ACTORS for color in COLORS for direction in DIRECTIONS]
+    found = {"dynamics": measuring.frame_change(mixed).mean(), "flicker": measuring.flicker(mixed),
+             "jerk": jerk(places(mixed)).mean(),
+             "same actor": same_actor(*read_frames(judge, mixed)[1:]).float().mean(),
+             "inside": inside(curves, *band()).float().mean(), "leap": leap(curves).mean(),
+             "warp": twin_error(judge, scenes, films(scenes)),
+             "restless": restless(films(stands)).mean()}
+    return {name: float(value) for name, value in found.items()}
 
 
 def leap(curves):
@@ -381,45 +417,57 @@ def reach(film):
 # Longer films -----------------------------------------------------------------------------------
 @torch.no_grad()
 def go_on(model, chapters, seed=0, tries=32):
-    """Paths longer than those of the game: each chapter begins where the last one ended.
+    """Paths longer than those of the game: each chapter is joined where the last one ended.
 
-    model: a `FilmMaker`; chapters: lists of N captions each, the same actors in every one. The
-    actor is that of the first chapter. Of each later film `tries` are made, which begin at other
-    phases of the step; the one whose first posture is nearest to the last one so far is taken, is
-    moved to where the figure stands, and its first frame is left out. Returns paths (N, T, D) as
-    the decoder takes them, T = 16 for the first chapter and 15 for each further one.
+    model: a `FilmMaker`; chapters: lists of N captions each, of the same actors, who stay those of
+    the first list. Of each later chapter `tries` films are made, which begin with another foot or
+    another part of the step. `join` finds where one of them goes on best. Returns paths (N, T, D)
+    as the decoder takes them: T = 16, and 9 for each chapter after the first.
     """
-    first, *others = chapters
-    z = torch.randn(len(first), video.LATENT, generator=torch.Generator().manual_seed(seed))
-    whole = model.generator(z, encode(first))                                  # (N, T, D)
+    z = torch.randn(len(chapters[0]), video.LATENT, generator=torch.Generator().manual_seed(seed))
+    whole = model.generator(z, encode(chapters[0]))                            # (N, T, D)
     phases = torch.special.ndtri((torch.arange(tries) + 0.5) / tries)          # evenly spread
-    for texts in others:
+    for texts in chapters[1:]:
         several = z.repeat_interleave(tries, 0)
         several[:, FOOT] = phases.repeat(len(z))
         made = model.generator(several, encode(texts).repeat_interleave(tries, 0))
-        made = made.unflatten(0, (len(z), tries))                              # (N, tries, T, D)
-        posture = slice(video.CONTENT + 1, None)
-        far = (made[:, :, 0, posture] - whole[:, -1:, posture]).square().sum(2)
-        best = made[torch.arange(len(z)), far.argmin(1)]                       # (N, T, D)
-        best[..., video.CONTENT] += whole[:, -1:, video.CONTENT] - best[:, :1, video.CONTENT]
-        whole = torch.cat([whole, video.recast(whole[:, :1].expand_as(best), best)[:, 1:]], 1)
+        whole = join(whole, made.unflatten(0, (len(z), tries)))
     return whole * model.spread + model.middle
 
 
-def in_view(paths):
-    """The same paths (N, T, D), moved sideways so that their middle is that of the stage: whoever
-    runs for long needs more room than there is, and then leaves it on both sides."""
-    place, paths = paths[..., video.CONTENT], paths.clone()                    # (N, T)
-    middle = (place.amin(1) + place.amax(1)) / 2
-    paths[..., video.CONTENT] = place + 0.5 - middle[:, None]
+def join(paths, others):
+    """Paths (N, T, D), each gone on with by one of its candidates (N, M, T', D), from where that
+    fits best: (N, T + T' - 1 - SPAN, D).
+
+    It fits where two postures in a row are nearest to the last two. The rest is moved to where the
+    figure stands; who it is stays. Only the first SPAN frames of a candidate, a cycle of a run, are
+    searched. Source of the idea: Kovar et al., 2002, Motion Graphs.
+    """
+    C, rows = video.CONTENT, torch.arange(len(paths))
+    posture = others[..., C + 1:]
+    pairs = torch.cat([posture[:, :, :-1], posture[:, :, 1:]], 3)[:, :, :SPAN]  # (N, M, SPAN, .)
+    end = paths[:, -2:, C + 1:].flatten(1)[:, None, None]
+    best = (pairs - end).square().sum(3).flatten(1).argmin(1)                  # (N,)
+    film, k = others[rows, best // SPAN], best % SPAN                          # (N, T', D), (N,)
+    after = k[:, None] + 2 + torch.arange(film.shape[1] - 1 - SPAN)            # (N, .)
+    rest = film[rows[:, None], after]
+    rest[..., C] += (paths[:, -1, C] - film[rows, k + 1, C])[:, None]
+    return torch.cat([paths, video.recast(paths[:, :1].expand_as(rest), rest)], 1)
+
+
+def followed(paths):
+    """The same paths (N, T, D) for a camera that goes along: the figure stays in the middle. Who
+    runs for long would leave the stage."""
+    paths = paths.clone()
+    paths[..., video.CONTENT] = 0.5
     return paths
 
 
-def long_films(n, frames, seed):
-    """n real films, uint8 (N, T, H, W, 3), that are longer: like those of `change_scenes` up to
-    frame 16, and then the run goes on."""
-    motion = Theatre(frames=frames).motion(change_scenes(n), seed)
-    motion.change = motion.change * 16 / frames
+def long_films(scenes, frames, seed):
+    """Real films of walks that become runs, longer than usual, uint8 (N, T, H, W, 3): like
+    others up to frame 16, and then the run goes on."""
+    motion = Theatre(frames=frames).motion(scenes, seed)
+    motion.change = motion.change * video.FRAMES / frames
     return drawn(motion, frames)
 
 
@@ -554,9 +602,9 @@ def compare(steps=1400, seeds=2, films=8000, n=256, found=None, write=None):
     """Play each of VARIANTS on one budget, seed by seed; returns what was measured, a dict.
 
     "steps", and "variants": name -> a list with a dict a seed: the scores of `measured` with n
-    captions, as the generator is, without `video.calm`; the same with it, as "calm"; "seconds" a
-    step, "parameters" of both networks. found: what was measured before, to go on from.
-    write(found): called after each run.
+    captions, without `video.calm`; "calm", the same with it, for lesson 4's game; "seconds" a step,
+    "parameters" of both networks. found: what was measured before, to go on from. write(found):
+    called after each run.
     """
     if not found or found["steps"] != steps:
         found = {"steps": steps, "variants": {name: [] for name in VARIANTS}}
@@ -570,10 +618,12 @@ def compare(steps=1400, seeds=2, films=8000, n=256, found=None, write=None):
         run = play(name, paths, wordings, seed, steps=steps)
         model.generator = run.average.train()  # so that `calm` does not help
         row = {"seed": seed} | measured(model, n)
-        model.generator.eval()
-        row |= {"calm": measured(model, n), "seconds": round(run.seconds / run.step, 4),
+        row |= {"seconds": round(run.seconds / run.step, 4),
                 "parameters": sum(weight.numel() for part in (run.generator, run.discriminator)
                                   for weight in part.parameters())}
+        if name == next(iter(VARIANTS)):
+            model.generator.eval()
+            row["calm"] = measured(model, n)
         found["variants"][name].append(row)
         if write:
             write(found)
