@@ -100,10 +100,9 @@ def stepping_scenes(n, seed=0):
                   DIRECTIONS[rng.integers(2)]) for _ in range(n)]
 
 
-def true_phases(scenes, seed, frames=16):
-    """The gait phase in cycles of each frame of `Theatre(frames=frames).film(scenes, seed)`:
-    (N, T)."""
-    return Theatre(frames=frames).motion(scenes, seed).phase(torch.arange(frames) / FPS)
+def true_phases(scenes, seed):
+    """The gait phase in cycles of each frame of `Theatre().film(scenes, seed)`, (N, T)."""
+    return Theatre().motion(scenes, seed).phase(torch.arange(video.FRAMES) / FPS)
 
 
 def train_phase_judge(films=4000, steps=2500, seed=0):
@@ -127,8 +126,8 @@ def train_phase_judge(films=4000, steps=2500, seed=0):
         noise = 0.05 * torch.rand(len(cut), 1, 1, 1) * torch.randn_like(cut)
         turn, who, what = judge(cut * light + noise)
         wanted = torch.stack([phase.cos(), phase.sin()], 1)                    # (F, 2)
-        return (known[:, None] * (turn - wanted).square()).mean() * 8 \
-            + F.cross_entropy(who, actor) + F.cross_entropy(what, color)
+        off = (known[:, None] * (turn - wanted).square()).mean()
+        return 8 * off + F.cross_entropy(who, actor) + F.cross_entropy(what, color)
     run = training.Supervised(PhaseJudge(), model="phase judge", seed=seed)
     return training.fit_supervised(run, draw, loss, batch=192, steps=steps).network.eval()
 
@@ -313,13 +312,12 @@ def carried(points, ends, later, which):
     rows = which.clamp(min=0)[..., None, None].expand(-1, -1, 2, 2)            # (F, P, 2, 2)
     (a, b), (c, d) = (part.gather(1, rows).unbind(2) for part in (ends, later))
     one, two = b - a, d - c                                                    # (F, P, 2)
-    length = one.norm(dim=2, keepdim=True)
-    turn = one[..., [1, 0]] * torch.tensor([-1.0, 1.0])                        # a right angle on
-    share = ((points - a) * one).sum(2, keepdim=True) / length.square().clamp(min=1e-8)
-    aside = ((points - a) * turn).sum(2, keepdim=True) / length.clamp(min=1e-4)
-    across = two[..., [1, 0]] * torch.tensor([-1.0, 1.0])
-    across = across / across.norm(dim=2, keepdim=True).clamp(min=1e-4)
-    return torch.where(length > 1e-4, c + share * two + aside * across, points + c - a)
+    across, later_across = (part[..., [1, 0]] * torch.tensor([-1.0, 1.0]) for part in (one, two))
+    size, later_size = (part.norm(dim=2, keepdim=True).clamp(min=1e-4) for part in (one, two))
+    share = ((points - a) * one).sum(2, keepdim=True) / size.square()          # (F, P, 1)
+    aside = ((points - a) * across).sum(2, keepdim=True) / size
+    goal = c + share * two + aside * later_across / later_size
+    return torch.where(size > 1e-4, goal, points + c - a)  # a head is a point: it does not turn
 
 
 def exact_flow(motion, size=48, frames=16, margin=0.5):

@@ -66,6 +66,11 @@ def _from_end_to_end(angle, fps, span):
     return (step - step.round()) / span * fps
 
 
+def _rounded_radians(angle, fps, span):
+    step = angle.diff(dim=1)
+    return (step - step.round()).unfold(1, span, 1).mean(2) * fps
+
+
 Exercise("6.2", ours=temporal_consistency.cadence, cases=_angles, mistakes=[
     ("An angle goes around: the step from 3.1 to -3.1 is a small one on, not a large one back.",
      _counted(torch.zeros_like)),
@@ -73,6 +78,10 @@ Exercise("6.2", ours=temporal_consistency.cadence, cases=_angles, mistakes=[
      _counted(torch.floor)),
     ("Your absolute value hides steps back.",
      lambda a, fps, span: _counted(mean=False)(a, fps, span).abs().unfold(1, span, 1).mean(2)),
+    ("You took whole numbers away from radians: divide by 2 pi first, so that one is a turn.",
+     _rounded_radians),
+    ("You divided by 2 pi after whole numbers were taken away: do it before.",
+     lambda a, fps, span: _rounded_radians(a, fps, span) / (2 * math.pi)),
     ("This counts radians: a cycle has 2 pi of them.",
      lambda a, fps, span: 2 * math.pi * _counted()(a, fps, span)),
     ("This is cycles a frame: a second has `fps` frames.", _counted(rate=False)),
@@ -101,6 +110,20 @@ def _fetched(sign=1, swap=False, half=0.5, mode="bilinear", sides=True, edge="bo
     return wrong
 
 
+def _y_first(frames, flow):
+    H, W = frames.shape[2:]
+    y, x = torch.meshgrid(torch.arange(H), torch.arange(W), indexing="ij")
+    grid = (2 * (torch.stack([y, x], 2) + flow) + 1) / torch.tensor([W, H]) - 1
+    return F.grid_sample(frames, grid, padding_mode="border", align_corners=False)
+
+
+def _from_middle_to_middle(frames, flow):
+    H, W = frames.shape[2:]
+    y, x = torch.meshgrid(torch.arange(H), torch.arange(W), indexing="ij")
+    grid = 2 * (torch.stack([x, y], 2) + flow) / torch.tensor([W - 1, H - 1]) - 1
+    return F.grid_sample(frames, grid, padding_mode="border", align_corners=False)
+
+
 def _pushed(frames, flow):
     N, _, H, W = frames.shape
     result = torch.zeros_like(frames)
@@ -120,6 +143,10 @@ Exercise("6.3", ours=temporal_consistency.warp, cases=_flowing, mistakes=[
      _fetched(swap=True)),
     ("You are half a pixel off: pixel 0 reaches from 0 to 1, its middle is 0.5, so add 1/2 before "
      "you divide by the width.", _fetched(half=0.0)),
+    ("The places of the pixels have y before x: the grid wants x first, as the flow has it.",
+     _y_first),
+    ("Your -1 and 1 are the middles of the outer pixels: with `align_corners=False` they are the "
+     "outer edges.", _from_middle_to_middle),
     ("You took the nearest pixel: between pixels take the bilinear mean.",
      _fetched(mode="nearest")),
     ("Width and height have changed places: x is divided by W, y by H.", _fetched(sides=False)),
@@ -163,6 +190,8 @@ Exercise("6.4", ours=temporal_consistency.pick, cases=_sparse, observe=both("fra
      _picked(_after_each_other, lambda frames, times: frames[:, times[0]])),
     ("You took the first frames of every film: take those at `times`.",
      _picked(_after_each_other, lambda frames, times: frames[:, :times.shape[1]])),
+    ("You got one number a frame: `gather` takes as many as the index has, so let it have all E.",
+     _picked(_after_each_other, lambda frames, times: frames.gather(1, times[..., None]))),
     ("The gaps are whole numbers: a network multiplies, so make them float.",
      _picked(lambda times: times.diff(dim=1))),
 ])
