@@ -292,10 +292,9 @@ def variant(name, generator, discriminator):
 def play(name, paths, wordings, seed=0, **length):
     """The game of `video.train_paths` for one of VARIANTS; returns the Run."""
     from lessons import video  # it imports this module
-    torch.manual_seed(seed)
-    networks = variant(name, video.PathGenerator(), video.PathDiscriminator())
-    return video.train_paths(paths, wordings, networks=networks, seed=seed,
-                             extra=video.MatchAndSpread(match=VARIANTS[name][1]), **length)
+    return video.train_paths(
+        paths, wordings, seed=seed, extra=video.MatchAndSpread(match=VARIANTS[name][1]),
+        networks=lambda: variant(name, video.PathGenerator(), video.PathDiscriminator()), **length)
 
 
 def two_actions(n, seed, language="en", rng=None):
@@ -335,6 +334,21 @@ def measured(model, n, seed=60_000):
     return {name: round(value, 4) for name, value in scores.items()}
 
 
+def material(model, films):
+    """What a game is played with: paths of so many real films, two of each scene, standardised,
+    (N, T, D), and the `Wordings` of the scenes. The model's `middle` and `spread` become those of
+    these paths."""
+    from lessons import video
+    from lessons.text_conditioning import Wordings
+    from lessons.theatre import Theatre
+    scenes = Theatre.scenes(films // 2, 0)
+    both = video.twice(scenes)
+    paths = torch.cat([model.autoencoder.paths(Theatre().film(both[i:i + 500], i).video)
+                       for i in range(0, films, 500)])                         # (N, T, D)
+    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
+    return (paths - model.middle) / model.spread, Wordings(scenes)
+
+
 def compare(steps=1200, seeds=3, films=8000, every=200, found=None, write=None):
     """Play with each of VARIANTS on one budget, seed by seed; returns what was measured, a dict.
 
@@ -345,7 +359,6 @@ def compare(steps=1200, seeds=3, films=8000, every=200, found=None, write=None):
     on from. write(found): called after each run.
     """
     from lessons import measuring, video
-    from lessons.text_conditioning import Wordings
     from lessons.theatre import Theatre
     if not found or found["steps"] != steps:
         found = {"steps": steps, "batch": 64, "variants": {name: [] for name in VARIANTS}}
@@ -360,12 +373,7 @@ def compare(steps=1200, seeds=3, films=8000, every=200, found=None, write=None):
     if not left:
         return found
     model = video.load_model("theatre")
-    scenes = Theatre.scenes(films // 2, 0)
-    both = video.twice(scenes)
-    paths = torch.cat([model.autoencoder.paths(Theatre().film(both[i:i + 500], i).video)
-                       for i in range(0, films, 500)])                         # (N, T, D)
-    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
-    paths, wordings = (paths - model.middle) / model.spread, Wordings(scenes)
+    paths, wordings = material(model, films)
     for seed, name in left:
         curve = []
 

@@ -651,9 +651,9 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
     """Second stage: the `training.Run` of the game over standardised paths (N, T, D).
 
     paths: two of each scene in a row, see `twice`; wordings: the `Wordings` of the scenes.
-    networks: generator and discriminator, extra: what is added to the losses, where they are not
-    those of this lesson. folder: see `train_autoencoder`; length: minutes or steps, and what else
-    `training.fit` takes.
+    networks: a function that makes a generator and a discriminator, extra: what is added to the
+    losses, where they are not those of this lesson. folder: see `train_autoencoder`; length:
+    minutes or steps, and what else `training.fit` takes.
     """
     torch.manual_seed(seed)
     pairs = paths.cpu().unflatten(0, (-1, 2))                                  # (N / 2, 2, T, D)
@@ -663,7 +663,7 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
         ids, said = wordings.draw(rows, rng)
         return pairs[rows].flatten(0, 1), ids.repeat_interleave(2, 0), \
             said.repeat_interleave(2, 0)
-    generator, discriminator = networks or (PathGenerator(), PathDiscriminator())
+    generator, discriminator = networks() if networks else (PathGenerator(), PathDiscriminator())
     learn_sway(generator, paths, seed)
     discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
     run = training.Run(generator, discriminator, model=f"{MODEL} paths", seed=seed, device=device)
@@ -671,7 +671,7 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
                extra=extra or MatchAndSpread(), decay=0.998, **length)
 
 
-def learn_sway(generator, paths, seed=0, steps=2000):
+def learn_sway(generator, paths, seed=0, steps=1000):
     """How a body sways about its way, as its posture says: learnt from real paths (N, T, D), before
     the game, which would be long in finding it. What is left of the place must go on evenly:
 

@@ -6,17 +6,7 @@ import math
 import torch
 
 from lessons import attention
-from lessons.exercises import Exercise, rng
-
-
-def _both(*names):
-    """Observes a function that returns as many tensors as there are names."""
-    def observe(answer, *given):
-        result = answer(*given)
-        if not isinstance(result, (tuple, list)) or len(result) != len(names):
-            raise TypeError("return two things: " + " and ".join(f"the {name}" for name in names))
-        return dict(zip(names, result, strict=True))
-    return observe
+from lessons.exercises import Exercise, both, rng
 
 
 # 5.1 -------------------------------------------------------------------------------------------
@@ -50,7 +40,7 @@ def _attended(scale=lambda E: math.sqrt(E), mask="before", axis=2, swap=False):
 
 
 Exercise("5.1", ours=attention.attend, cases=_questions,
-         observe=_both("answers", "attention"), mistakes=[
+         observe=both("answers", "attention"), mistakes=[
     ("Padding gets attention: nothing is masked.", _attended(mask="none")),
     ("Padding has the score 0, and exp(0) is 1, not 0: give it minus infinity.",
      _attended(mask="zero")),
@@ -130,7 +120,7 @@ def _over_films(x, places, ask):
 
 
 Exercise("5.3", ours=attention.self_attend, cases=_frames,
-         observe=_both("frames", "attention"), mistakes=[
+         observe=both("frames", "attention"), mistakes=[
     ("The places are missing: now no frame knows where in the film it stands.", _asked(False)),
     ("The frame itself is missing: what it is told is added to x.", _asked(add=False)),
     ("You added the answers to x with its places: places are for asking only, x stays as it is.",
