@@ -235,56 +235,48 @@ def table(films, i=0, frame=None):
 class SentenceOnly(nn.Module):
     """In the place of `WordAttention`: one vector of the whole sentence, the same for every frame.
 
-    It is made from the words' states, so it may know which verb came first.
+    It is made from the words' states, so it may know which verb came first; and a learnt vector is
+    added for each frame, so that the frames may know which they are.
     """
 
     def __init__(self, questions, heads=2, width=64):
         super().__init__()
-        self.count = questions
+        self.moments = nn.Parameter(torch.randn(questions, heads * width) / 8)
         self.sum_up = nn.Sequential(nn.Linear(width, heads * width), nn.LeakyReLU(0.2),
                                     nn.Linear(heads * width, heads * width))
 
     def forward(self, words, states, there):
         sentence = self.sum_up(states.sum(1) / there.sum(1, keepdim=True).clamp(min=1).sqrt())
-        return _for_all(sentence, there, self.count)
+        return _for_all(sentence, there, self.moments)
 
 
 class WordMean(nn.Module):
     """In the place of `WordAttention`: the plain mean of the words, the same for every frame.
 
-    A mean has no order: of two verbs it cannot tell which came first.
+    A mean has no order: of two verbs it cannot tell which came first. A learnt vector is added for
+    each frame, as in `SentenceOnly`.
     """
 
-    def __init__(self, questions, heads=2):
+    def __init__(self, questions, heads=2, width=64):
         super().__init__()
-        self.count, self.heads = questions, heads
+        self.moments, self.heads = nn.Parameter(torch.randn(questions, heads * width) / 8), heads
 
     def forward(self, words, states, there):
         mean = words.sum(1) / there.sum(1, keepdim=True).clamp(min=1)          # (N, E)
-        return _for_all(mean.repeat(1, self.heads), there, self.count)
+        return _for_all(mean.repeat(1, self.heads), there, self.moments)
 
 
-def _for_all(answer, there, questions):
-    """One answer (N, V) to every question, with attention that is the same for all words."""
+def _for_all(answer, there, moments):
+    """One answer (N, V) to all questions, plus what is learnt for each of them, moments (Q, V),
+    with attention that is the same for all words."""
     even = there / there.sum(1, keepdim=True).clamp(min=1)                     # (N, L)
-    return answer[:, None].expand(-1, questions, -1), \
-        even[:, None, None].expand(-1, 1, questions, -1)
+    return answer[:, None] + moments, \
+        even[:, None, None].expand(-1, 1, len(moments), -1)
 
 
-class RestOnly:
-    """What `video.MatchAndRest` adds to the losses, without the matching of words and frames."""
-
-    def discriminator(self, more, conditions):
-        return 0.0
-
-    def generator(self, real, fake, more, conditions):
-        from lessons.video import movement
-        return 0.003 * (movement(fake) / (movement(real) + 0.001)).mean()
-
-
-# name -> what stands in the place of attention (None: attention itself), and whether it matches
-VARIANTS = {"attention": (None, True), "sentence vector only": (SentenceOnly, True),
-            "mean of the words": (WordMean, True), "attention, no matching": (None, False)}
+# name -> what stands in the place of attention (None: attention itself), and what matching weighs
+VARIANTS = {"attention": (None, 0.3), "sentence vector only": (SentenceOnly, 0.3),
+            "mean of the words": (WordMean, 0.3), "attention, no matching": (None, 0.0)}
 
 
 def variant(name, generator, discriminator):
@@ -297,23 +289,12 @@ def variant(name, generator, discriminator):
     return generator, discriminator
 
 
-def play(name, paths, wordings, steps, seed=0, watch=None):
-    """The game over paths of `video.train_paths` for one of VARIANTS; returns the Run.
-
-    paths: standardised, (N, T, D). watch(run): called after every step.
-    """
-    from lessons import losses, training, video  # they import this module
-    torch.manual_seed(seed)
-
-    def draw(n, rng):
-        rows = torch.randint(len(paths), (n,), generator=rng)
-        return paths[rows], *wordings.draw(rows, rng)
-    generator, discriminator = variant(name, video.PathGenerator(), video.PathDiscriminator())
-    discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
-    run = training.Run(generator, discriminator, model=name, seed=seed)
-    extra = video.MatchAndRest() if VARIANTS[name][1] else RestOnly()
-    return training.fit(run, draw, loss=losses.Relativistic, latent=video.LATENT, r1=0.5, r2=0.5,
-                        extra=extra, decay=0.998, steps=steps, preview=watch, every_seconds=0)
+def play(name, paths, wordings, seed=0, **length):
+    """The game of `video.train_paths` for one of VARIANTS; returns the Run."""
+    from lessons import video  # it imports this module
+    return video.train_paths(
+        paths, wordings, seed=seed, extra=video.MatchAndSpread(match=VARIANTS[name][1]),
+        networks=lambda: variant(name, video.PathGenerator(), video.PathDiscriminator()), **length)
 
 
 def two_actions(n, seed, language="en", rng=None):
@@ -353,7 +334,22 @@ def measured(model, n, seed=60_000):
     return {name: round(value, 4) for name, value in scores.items()}
 
 
-def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
+def material(model, films):
+    """What a game is played with: paths of so many real films, two of each scene, standardised,
+    (N, T, D), and the `Wordings` of the scenes. The model's `middle` and `spread` become those of
+    these paths."""
+    from lessons import video
+    from lessons.text_conditioning import Wordings
+    from lessons.theatre import Theatre
+    scenes = Theatre.scenes(films // 2, 0)
+    both = video.twice(scenes)
+    paths = torch.cat([model.autoencoder.paths(Theatre().film(both[i:i + 500], i).video)
+                       for i in range(0, films, 500)])                         # (N, T, D)
+    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
+    return (paths - model.middle) / model.spread, Wordings(scenes)
+
+
+def compare(steps=1200, seeds=3, films=8000, every=200, found=None, write=None):
     """Play with each of VARIANTS on one budget, seed by seed; returns what was measured, a dict.
 
     "steps", "batch", "chance" and "ceiling" (scores of `read_order` for real films, under the
@@ -363,7 +359,6 @@ def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
     on from. write(found): called after each run.
     """
     from lessons import measuring, video
-    from lessons.text_conditioning import Wordings
     from lessons.theatre import Theatre
     if not found or found["steps"] != steps:
         found = {"steps": steps, "batch": 64, "variants": {name: [] for name in VARIANTS}}
@@ -378,11 +373,7 @@ def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
     if not left:
         return found
     model = video.load_model("theatre")
-    scenes = Theatre.scenes(films, 0)
-    paths = torch.cat([model.autoencoder.paths(Theatre().film(scenes[i:i + 500], i).video)
-                       for i in range(0, films, 500)])                         # (N, T, D)
-    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
-    paths, wordings = (paths - model.middle) / model.spread, Wordings(scenes)
+    paths, wordings = material(model, films)
     for seed, name in left:
         curve = []
 
@@ -390,7 +381,7 @@ def compare(steps=1600, seeds=3, films=8000, every=200, found=None, write=None):
             if run.step % every == 0:
                 model.generator = run.average
                 curve.append({"step": run.step} | measured(model, 128))
-        run = play(name, paths, wordings, steps, seed, watch)
+        run = play(name, paths, wordings, seed, steps=steps, preview=watch, every_seconds=0)
         model.generator = run.average.eval()
         found["variants"][name].append({"seed": seed} | measured(model, 256)
                                        | {"seconds": round(run.seconds, 1), "curve": curve})

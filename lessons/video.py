@@ -43,6 +43,7 @@ CONTENT, MOTION = 16, 16  # numbers: who is there, averaged over a film; the pos
 PATH = CONTENT + 1 + MOTION
 LATENT = 48    # numbers of noise that become one path
 OWN = 5        # of them have one meaning each: what is open (3), where a film begins, which foot
+OVERTONES = (1.0, 2.0, 3.0, 4.0)  # as in music: an oscillator's swing is made of these multiples
 FRAMES = 16    # of a film
 TOGETHER = 4   # frames of one film in a batch of the autoencoder
 MODEL = "theatre"  # the name that a checkpoint of this lesson carries
@@ -248,13 +249,28 @@ def calm(step, motion, least_step=0.04, least_change=0.15):
     return step, torch.stack(held, 1)                                          # (N, T, C)
 
 
+def begin(way, edges, share):
+    """Where a film begins, (N, 1), so that its whole way lies between the edges of the stage.
+
+    way (N, T): places, counted from the beginning; edges (N, 2): what the words change about the
+    left edge and the right; share (N, 1), 0 to 1: at which of the places that are left. A film
+    whose way is as long as the stage stands in its middle.
+    """
+    low, high = way.amin(1, keepdim=True), way.amax(1, keepdim=True)           # (N, 1)
+    left, right = (edges + torch.tensor([-1.3, 1.3], device=way.device)).split(1, 1)
+    room = F.softplus(8 * (right - left - high + low)) / 8                     # never below 0
+    return (left + right - low - high) / 2 + room * (share - 0.5)
+
+
 class PathGenerator(nn.Module):
     """G(z, t): noise z (N, LATENT) and captions (N, L) -> paths (N, T, D), standardised.
 
     Noise decides first what the caption leaves open. Who is there is asked once a film; what
-    happens is asked anew at each frame. Oscillators give the rhythm of steps: the words and the
-    noise set how fast they turn. A GRU carries the movement from frame to frame. One
-    number of the noise sets at which place the film begins, and one with which foot.
+    happens is asked anew at each frame. An oscillator gives the rhythm of steps: the words and the
+    noise set how fast it turns, one number of the noise sets with which foot it begins. A GRU
+    carries the movement from frame to frame. A place is where the film began and from there one
+    step a frame, and the body sways about it as its posture says; one number of the noise sets
+    where between the edges of the stage the film begins, as far as its own way leaves room.
     """
 
     def __init__(self, width=160):
@@ -266,44 +282,49 @@ class PathGenerator(nn.Module):
         self.what = WordAttention(FRAMES)
         self.content = nn.Sequential(nn.Linear(128 + 128, 192), nn.LeakyReLU(0.2),
                                      nn.Linear(192, CONTENT))
-        self.moment = nn.Parameter(torch.randn(FRAMES, 32))
-        self.enter = nn.Sequential(nn.Linear(128 + 128 + CONTENT + 32, width), nn.LeakyReLU(0.2))
-        self.speed = nn.Linear(width, 8)
-        self.swing = nn.Linear(16, width)
+        self.enter = nn.Sequential(nn.Linear(128 + 128 + CONTENT, width), nn.LeakyReLU(0.2))
+        self.speed = nn.Linear(width, 1)
+        self.swing = nn.Linear(2 * len(OVERTONES), width)
         self.carry = nn.GRU(width, width, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(2 * width, 256), nn.LeakyReLU(0.2),
-                                   nn.Linear(256, 1 + MOTION))
-        self.begin = nn.Linear(128 + 128, 2)
+                                   nn.Linear(256, MOTION))
+        self.step = nn.Linear(width, 1)
+        self.sway = nn.Sequential(nn.Linear(CONTENT + MOTION, 64), nn.LeakyReLU(0.2),
+                                  nn.Linear(64, 1))
+        self.edges = nn.Linear(128 + 128, 2)
 
     def forward(self, z, ids, *_):
         return self.explained(z, ids)[0]
 
     def explained(self, z, ids):
         """(paths (N, T, D), attention (N, T, L) of the frames to the words, mean of the heads)."""
-        full = complete(ids, z)                                                # (N, L + 3)
+        open_, where, foot, rest = z.split([3, 1, 1, LATENT - OWN], 1)
+        full = complete(ids, open_)                                            # (N, L + 3)
         words, states, _ = self.text(full)
-        noise = self.noise(z[:, OWN:])                                         # (N, 128)
+        noise = self.noise(rest)                                               # (N, 128)
         who, _ = self.who(words, states, full > 0)                             # (N, 1, 128)
         content = self.content(torch.cat([who[:, 0], noise], 1))               # (N, CONTENT)
         what, attention = self.what(words, states, full > 0)                   # (N, T, 128)
         still = torch.cat([noise, content], 1)[:, None].expand(-1, FRAMES, -1)
-        moment = self.moment.expand(len(z), -1, -1)                            # (N, T, 32)
-        x = self.enter(torch.cat([what, still, moment], 2))                    # (N, T, width)
-        turned = turns(evenly(z[:, 4:5]).expand(-1, 8), self.speed(x))         # (N, T, 8)
-        x = x + self.swing(torch.cat([turned.sin(), turned.cos()], 2))
-        carried, _ = self.carry(x)
-        step, motion = self.leave(torch.cat([x, carried], 2)).split([1, MOTION], 2)
-        middle, width = self.begin(torch.cat([who[:, 0], what[:, 0]], 1)).split(1, 1)
-        start = middle + (1 + width) * z[:, 3:4]                               # (N, 1)
-        step = 0.2 * step
+        x = self.enter(torch.cat([what, still], 2))                            # (N, T, width)
+        step, motion = 0.2 * self.step(x), self._move(x, evenly(foot))         # (N, T, .) each
         if not self.training:
             step, motion = calm(step, motion)
-        # a place is where the film began, and from there one small step a frame
-        place = start[:, None] + step.cumsum(1)                                # (N, T, 1)
-        content = content[:, None].expand(-1, FRAMES, -1)
+        content = content[:, None].expand(-1, FRAMES, -1)                      # (N, T, CONTENT)
+        way = step.cumsum(1) + 0.05 * self.sway(torch.cat([content, motion], 2))   # (N, T, 1)
+        edges = self.edges(torch.cat([who[:, 0], what.mean(1)], 1))            # (N, 2)
+        place = way + begin(way[..., 0], edges, evenly(where))[:, None]        # (N, T, 1)
         said = attention.mean(1)[..., :ids.shape[1]]                           # (N, T, L)
         return torch.cat([content, place, motion], 2), \
             said / said.sum(2, keepdim=True).clamp(min=1e-6)
+
+    def _move(self, x, foot):
+        """Postures (N, T, MOTION) from what is asked of each frame x (N, T, width) and the phase of
+        the first step foot (N, 1), 0 to 1."""
+        turned = turns(foot, self.speed(x)) * torch.tensor(OVERTONES, device=x.device)
+        x = x + self.swing(torch.cat([turned.sin(), turned.cos()], 2))         # (N, T, width)
+        carried, _ = self.carry(x)
+        return self.leave(torch.cat([x, carried], 2))
 
 
 class Steps(nn.Module):
@@ -368,33 +389,47 @@ def _beside(one, other):
     return torch.cat([F.normalize(one, dim=1), F.normalize(other, dim=1)], 1)
 
 
-class MatchAndRest:
-    """What is added to the adversarial losses: paths must match their captions, and rest where the
-    real path of the same caption rests.
+class MatchAndSpread:
+    """What is added to the adversarial losses: paths must match their captions, and those of one
+    caption must differ as real ones do (`energy_score`, of the paths and of their changes).
 
-        rest = E[m(fake) / (m(real) + 0.001)],   m: mean squared change from frame to frame
-
-    of the place and of the motion: who stands must not tremble; among those who move it hardly
-    counts. match, rest: what the two weigh for the generator. The discriminator learns to match
-    with weight 1; a generator that is pressed as hard makes the most typical film of every caption.
+    match, spread: what the two weigh for the generator. The discriminator learns to match with
+    weight 1 (or not at all, where match is 0); a generator that is pressed as hard makes the most
+    typical film of every caption.
     """
 
-    def __init__(self, match=0.3, rest=0.003):
-        self.match, self.rest = match, rest
+    def __init__(self, match=0.3, spread=0.3):
+        self.match, self.spread = match, spread
 
     def discriminator(self, more, conditions):
         films, sentences, scale = more
-        return contrastive_loss(films, sentences, scale[0], conditions[1])
+        return contrastive_loss(films, sentences, scale[0], conditions[1]) if self.match else 0.0
 
     def generator(self, real, fake, more, conditions):
-        unrest = movement(fake) / (movement(real) + 0.001)                     # (N, 2)
-        return self.match * self.discriminator(more, conditions) + self.rest * unrest.mean()
+        apart = energy_score(real, fake) + energy_score(real.diff(dim=1), fake.diff(dim=1))
+        return self.match * self.discriminator(more, conditions) + self.spread * apart
 
 
-def movement(paths):
-    """Mean squared changes of the place and of the motion, frame to frame: (N, T, D) -> (N, 2)."""
-    change = paths[..., CONTENT:].diff(dim=1).square().mean(1)                 # (N, 1 + MOTION)
-    return torch.stack([change[:, 0], change[:, 1:].mean(1)], 1)
+def energy_score(real, fake):
+    """How far generated paths are from real ones of the same captions, as distributions: a number.
+
+        E d(x, y) - E d(x, x') / 2,   x, x' generated, y real, all of one caption
+
+    It is smallest where both are distributed alike: a generator that makes one film of a caption
+    loses the second term. d: root mean square distance of the contents, of the places and of the
+    motions, each in units of its spread among real ones, added up and averaged over frames, since
+    a whole film is too far from any other. real, fake (N, T, D): rows 2i and 2i + 1 are of one
+    caption. Source: Gneiting and Raftery, 2007, JASA 102, 359-378; for generators: Gritsenko et
+    al., 2020, arXiv 2008.01160.
+    """
+    unit = real.std((0, 1)) + 1e-3                                             # (D,)
+    x, y = ((paths / unit).unflatten(0, (-1, 2)) for paths in (fake, real))    # (N / 2, 2, T, D)
+    return (_apart(x, y) + _apart(x, y.flip(1))) / 2 - _apart(x[:, 0], x[:, 1]) / 2
+
+
+def _apart(a, b):
+    parts = (a - b).split([CONTENT, 1, MOTION], -1)
+    return sum((part.square().mean(-1) + 1e-8).sqrt().mean() for part in parts)
 
 
 class Painter(nn.Module):
@@ -573,8 +608,8 @@ def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="
         raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
                           f"it, or give another folder.")
     device, start = training.pick_device(device), time.perf_counter()
-    scenes = Theatre.scenes(films, seed)
-    clips = Theatre(size).film(scenes, seed)
+    scenes = Theatre.scenes(films // 2, seed)
+    clips = Theatre(size).film(twice(scenes), seed)
     video, waves = torch.from_numpy(clips.video), torch.from_numpy(clips.audio).half()
     wordings = Wordings(scenes, seed=seed)
     left = minutes and max(minutes - (time.perf_counter() - start) / 60, minutes / 2)
@@ -631,23 +666,52 @@ def train_autoencoder(video, folder=None, *, seed=0, device="cpu", **length):
     return _go(run, folder, training.fit_supervised, draw, loss=reconstruction_loss, **length)
 
 
-def train_paths(paths, wordings, folder=None, *, seed=0, device="cpu", **length):
+def twice(scenes):
+    """Each scene two times in a row: what its two films differ in, the caption does not say."""
+    return [scene for scene in scenes for _ in range(2)]
+
+
+def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed=0, device="cpu",
+                **length):
     """Second stage: the `training.Run` of the game over standardised paths (N, T, D).
 
-    wordings: the `Wordings` of the scenes. folder, length: see `train_autoencoder`.
+    paths: two of each scene in a row, see `twice`; wordings: the `Wordings` of the scenes.
+    networks: a function that makes a generator and a discriminator, extra: what is added to the
+    losses, where they are not those of this lesson. folder: see `train_autoencoder`; length:
+    minutes or steps, and what else `training.fit` takes.
     """
     torch.manual_seed(seed)
-    paths = paths.cpu()
+    pairs = paths.cpu().unflatten(0, (-1, 2))                                  # (N / 2, 2, T, D)
 
     def draw(n, rng):
-        rows = torch.randint(len(paths), (n,), generator=rng)
-        return paths[rows], *wordings.draw(rows, rng)
-    discriminator = PathDiscriminator()
+        rows = torch.randint(len(pairs), (n // 2,), generator=rng)
+        ids, said = wordings.draw(rows, rng)
+        return pairs[rows].flatten(0, 1), ids.repeat_interleave(2, 0), \
+            said.repeat_interleave(2, 0)
+    generator, discriminator = networks() if networks else (PathGenerator(), PathDiscriminator())
+    learn_sway(generator, paths, seed)
     discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
-    run = training.Run(PathGenerator(), discriminator, model=f"{MODEL} paths", seed=seed,
-                       device=device)
+    run = training.Run(generator, discriminator, model=f"{MODEL} paths", seed=seed, device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
-               extra=MatchAndRest(), decay=0.998, **length)
+               extra=extra or MatchAndSpread(), decay=0.998, **length)
+
+
+def learn_sway(generator, paths, seed=0, steps=1000):
+    """How a body sways about its way, as its posture says: learnt from real paths (N, T, D), before
+    the game, which would be long in finding it. What is left of the place must go on evenly:
+
+        mean of (p[t + 1] - 2 p[t] + p[t - 1])^2,   p = place - sway(content, motion)
+    """
+    def draw(n, rng):
+        return (paths[torch.randint(len(paths), (n,), generator=rng)],)
+
+    def loss(sway, some):
+        content, place, motion = some.split([CONTENT, 1, MOTION], 2)           # (N, T, .) each
+        left = place - 0.05 * sway(torch.cat([content, motion], 2))
+        return left.diff(n=2, dim=1).square().mean()
+    run = training.Supervised(generator.sway, model=f"{MODEL} sway", seed=seed)
+    training.fit_supervised(run, draw, loss, steps=steps)
+    generator.sway.requires_grad_(False)
 
 
 def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):

@@ -180,6 +180,32 @@ def _wins(attention, where, own):
     return right.float() / (int(first.sum()) + int(second.sum()))
 
 
+def _cadence(angle, fps, span):
+    steps = np.diff(np.unwrap(angle.double().numpy(), axis=1), axis=1) / (2 * np.pi) * fps
+    rows = [steps[:, t:t + span].sum(1) / span for t in range(steps.shape[1] - span + 1)]
+    return torch.from_numpy(np.stack(rows, 1)).float()
+
+
+def _warp(frames, flow):
+    N, C, H, W = frames.shape
+    result = torch.zeros_like(frames)
+    for y in range(H):
+        for x in range(W):
+            i, j = (x + flow[:, y, x, 0]).clamp(0, W - 1), (y + flow[:, y, x, 1]).clamp(0, H - 1)
+            left, top = i.floor().long(), j.floor().long()
+            right, down = (left + 1).clamp(max=W - 1), (top + 1).clamp(max=H - 1)
+            u, v, n = (i - left)[:, None], (j - top)[:, None], torch.arange(N)
+            result[:, :, y, x] = (
+                (1 - u) * (1 - v) * frames[n, :, top, left] + u * (1 - v) * frames[n, :, top, right]
+                + (1 - u) * v * frames[n, :, down, left] + u * v * frames[n, :, down, right])
+    return result
+
+
+def _pick(frames, times):
+    few = torch.stack([film[t] for film, t in zip(frames, times, strict=True)])
+    return few, times[:, 1:].float() - times[:, :-1].float()
+
+
 def _columns(waves, window, hop):
     starts = range(0, waves.shape[1] - len(window) + 1, hop)
     pieces = torch.stack([waves[:, at:at + len(window)] * window for at in starts], 2)
@@ -256,6 +282,10 @@ RIGHT = {
     "5.2": lambda a: torch.where(a > 0, a ** -a, torch.ones(())).prod(-1),
     "5.3": _self_attend,
     "5.4": _wins,
+    "6.1": lambda x: (x[:, 2:] + x[:, :-2] - 2 * x[:, 1:-1]).abs().sum(1) / (x.shape[1] - 2),
+    "6.2": _cadence,
+    "6.3": _warp,
+    "6.4": _pick,
     "7.1": _columns,
     "7.2": lambda columns, size: torch.polar(size, columns.angle()) * (columns != 0),
     "7.3": _shifted, "7.4": _hits, "7.5": _av_align,

@@ -24,6 +24,16 @@ def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def both(*names):
+    """Observes a function that returns as many tensors as there are names."""
+    def observe(answer, *given):
+        result = answer(*given)
+        if not isinstance(result, (tuple, list)) or len(result) != len(names):
+            raise TypeError("return two things: " + " and ".join(f"the {name}" for name in names))
+        return dict(zip(names, result, strict=True))
+    return observe
+
+
 @dataclass
 class Exercise:
     """One exercise.

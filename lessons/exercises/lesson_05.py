@@ -6,21 +6,7 @@ import math
 import torch
 
 from lessons import attention
-from lessons.exercises import Exercise
-
-
-def _rng(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-def _both(*names):
-    """Observes a function that returns as many tensors as there are names."""
-    def observe(answer, *given):
-        result = answer(*given)
-        if not isinstance(result, (tuple, list)) or len(result) != len(names):
-            raise TypeError("return two things: " + " and ".join(f"the {name}" for name in names))
-        return dict(zip(names, result, strict=True))
-    return observe
+from lessons.exercises import Exercise, both, rng
 
 
 # 5.1 -------------------------------------------------------------------------------------------
@@ -28,7 +14,7 @@ def _questions():
     """Captions of several lengths, one of them full; as many questions as words never."""
     cases = []
     for seed, (N, Q, L, E, V) in enumerate(((3, 4, 6, 8, 5), (4, 7, 5, 16, 3))):
-        questions, keys, values = (torch.randn(*shape, generator=_rng(10 * seed + i)) for i, shape
+        questions, keys, values = (torch.randn(*shape, generator=rng(10 * seed + i)) for i, shape
                                    in enumerate(((N, Q, E), (N, L, E), (N, L, V))))
         length = torch.tensor([L, 1, 3, 2])[:N]
         cases.append((questions, keys, values, torch.arange(L) < length[:, None]))
@@ -54,7 +40,7 @@ def _attended(scale=lambda E: math.sqrt(E), mask="before", axis=2, swap=False):
 
 
 Exercise("5.1", ours=attention.attend, cases=_questions,
-         observe=_both("answers", "attention"), mistakes=[
+         observe=both("answers", "attention"), mistakes=[
     ("Padding gets attention: nothing is masked.", _attended(mask="none")),
     ("Padding has the score 0, and exp(0) is 1, not 0: give it minus infinity.",
      _attended(mask="zero")),
@@ -74,10 +60,10 @@ Exercise("5.1", ours=attention.attend, cases=_questions,
 # 5.2 -------------------------------------------------------------------------------------------
 def _weights():
     """Attention with zeros in it, with one word that has all, and even."""
-    spread = torch.softmax(3 * torch.randn(3, 4, 6, generator=_rng(1)), 2)
+    spread = torch.softmax(3 * torch.randn(3, 4, 6, generator=rng(1)), 2)
     spread[1, 2] = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     spread[2, 0] = torch.tensor([0.25, 0.25, 0.25, 0.25, 0.0, 0.0])
-    return [(spread,), (torch.softmax(torch.randn(5, 7, generator=_rng(2)), 1),)]
+    return [(spread,), (torch.softmax(torch.randn(5, 7, generator=rng(2)), 1),)]
 
 
 def _spread(of, axis=-1, then=torch.exp):
@@ -134,7 +120,7 @@ def _over_films(x, places, ask):
 
 
 Exercise("5.3", ours=attention.self_attend, cases=_frames,
-         observe=_both("frames", "attention"), mistakes=[
+         observe=both("frames", "attention"), mistakes=[
     ("The places are missing: now no frame knows where in the film it stands.", _asked(False)),
     ("The frame itself is missing: what it is told is added to x.", _asked(add=False)),
     ("You added the answers to x with its places: places are for asking only, x stays as it is.",
@@ -151,7 +137,7 @@ def _looked():
     """Attention on captions whose verbs have one word or two, and the frames of the actions."""
     cases = []
     for seed, (N, L, margin) in enumerate(((5, 9, 1), (4, 8, 0))):
-        weights = torch.softmax(2 * torch.randn(N, 16, L, generator=_rng(seed)), 2)
+        weights = torch.softmax(2 * torch.randn(N, 16, L, generator=rng(seed)), 2)
         where = torch.zeros(N, 2, L, dtype=torch.bool)
         where[:, 0, 2], where[:, 1, 5] = True, True
         where[::2, 0, 3] = True
