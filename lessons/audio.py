@@ -42,6 +42,7 @@ A_FRAME = RATE // FPS // HOP     # columns that belong to one frame of the film
 COLUMNS = A_FRAME * FRAMES
 FLOOR = 0.02                     # a magnitude that counts as silence; a loud tone has about 8
 NOISE = 8                        # numbers of noise that become one sound
+LOUDEST = 2.4                    # the level that none is above, see `spectrogram`
 HANDS = 32                       # of the clock that keeps the time of the music
 MODEL = "sound"                  # the name that a checkpoint of this lesson carries
 
@@ -118,7 +119,7 @@ def first_phases(size):
 
 
 def to_wave(levels, rounds=32, speed=0.99):
-    """Back to sound: levels (N, B, C) -> waves (N, S), faded at both ends, -1 to 1.
+    """Back to sound: levels (N, B, C) -> waves (N, S), faded at both ends, at most 0.95 high.
 
     The phases are lost, so they are guessed and then made to agree: in each round the columns
     become a wave, the wave becomes columns, and these keep their phases and take the magnitudes
@@ -131,7 +132,9 @@ def to_wave(levels, rounds=32, speed=0.99):
     for _ in range(rounds):
         now = transform(inverse(columns))
         columns, last = with_size(now + speed * (now - last), size), now
-    return sound.fade(inverse(columns), RATE).clamp(-1, 1)
+    waves = sound.fade(inverse(columns), RATE)
+    highest = waves.abs().amax(1, keepdim=True)
+    return waves * (0.95 / highest.clamp(min=0.95))  # turned down as a whole, not clipped
 
 
 def with_size(columns, size):
@@ -168,8 +171,8 @@ class SoundGenerator(nn.Module):
     Two sounds with two causes, whose magnitudes are added. Steps are heard where the path says:
     each frame, with its neighbours, gives the ten columns that belong to it. Music is heard as the
     words say: a clock goes up to a tenth faster or slower, as noise and words set it, and what
-    sounds is a function of where its hands stand. Each frequency of each sound has a limit that is
-    learnt, too: on the scale of logarithms, a small mistake upwards would be a bang.
+    sounds is a function of where its hands stand. No level is above LOUDEST: on a scale of
+    logarithms a small mistake upwards would be a bang.
     """
 
     def __init__(self, width=128):
@@ -179,7 +182,6 @@ class SoundGenerator(nn.Module):
         self.spread = nn.Linear(width, A_FRAME * 32)
         self.steps = nn.Sequential(Steps(32, 5, 1), nn.Linear(32, 64), nn.LeakyReLU(0.2),
                                    nn.Linear(64, BINS))
-        self.limits = nn.Parameter(torch.full((2, BINS), 7.0))  # of steps and of music
         self.text = TextEncoder()
         self.tune = nn.Sequential(nn.Linear(64 + NOISE, width), nn.LeakyReLU(0.2))
         self.pace = nn.Linear(width, 1)
@@ -189,13 +191,13 @@ class SoundGenerator(nn.Module):
 
     def forward(self, z, ids, paths, *_):
         steps, music = self.footsteps(paths), self.melody(z, ids)              # (N, C, B) each
-        return torch.logaddexp(steps, music).transpose(1, 2) / 3               # (N, B, C)
+        both = torch.logaddexp(steps, music).transpose(1, 2) / 3               # (N, B, C)
+        return LOUDEST - F.softplus(8 * (LOUDEST - both)) / 8
 
     def footsteps(self, paths):
         """Paths (N, T, D) -> logarithms of magnitudes (N, C, B)."""
         x = self.frames(with_change(paths))                                    # (N, T, width)
-        x = self.spread(x).unflatten(2, (A_FRAME, 32)).flatten(1, 2)           # (N, C, 32)
-        return below(self.limits[0], self.steps(x))
+        return self.steps(self.spread(x).unflatten(2, (A_FRAME, 32)).flatten(1, 2))
 
     def melody(self, z, ids):
         """Noise (N, NOISE), captions (N, L) -> logarithms of magnitudes (N, C, B)."""
@@ -206,12 +208,7 @@ class SoundGenerator(nn.Module):
         # the slowest hand goes round in 4 seconds, the others two, three, ... times as fast
         turned = math.pi / 2 * clock[..., None] * torch.arange(1, HANDS + 1, device=z.device)
         x = self.hands(torch.cat([turned.sin(), turned.cos()], 2))             # (N, C, width)
-        return below(self.limits[1], self.music(x + self.key(tune)[:, None]))
-
-
-def below(limit, x):
-    """x where it is far below a limit, and never above it: any shapes that fit."""
-    return limit - F.softplus(limit - x)
+        return self.music(x + self.key(tune)[:, None])
 
 
 def with_change(paths):
@@ -768,7 +765,7 @@ def _sound():
     """Train and ship the sound of the course's films, with the scores of `score`."""
     model, (waves, paths, wordings) = video.load_model("theatre", sound=False), world()
     middle, spread = scale_of(paths)
-    run = train_sound(waves, (paths - middle) / spread, wordings, steps=2400)
+    run = train_sound(waves, (paths - middle) / spread, wordings, steps=2000)
     model.sound = made_of(run, paths)
     model.sound.load_state_dict(checkpoints.in_16_bits(model.sound))  # what is scored is shipped
     scores = score(functools.partial(video.film, model))

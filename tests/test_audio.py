@@ -64,7 +64,7 @@ def test_waves_come_back_from_their_levels_and_quicker_in_the_fast_form(waves):
 
 def test_waves_end_in_silence_and_are_never_clipped():
     made = audio.to_wave(2.5 * torch.rand(2, audio.BINS, audio.COLUMNS))
-    assert made.shape == (2, audio.SAMPLES) and made.abs().max() <= 1
+    assert made.shape == (2, audio.SAMPLES) and made.abs().max() < 0.951
     assert made[:, [0, -1]].abs().max() == 0
 
 
