@@ -42,7 +42,7 @@ A_FRAME = RATE // FPS // HOP     # columns that belong to one frame of the film
 COLUMNS = A_FRAME * FRAMES
 FLOOR = 0.02                     # a magnitude that counts as silence; a loud tone has about 8
 NOISE = 8                        # numbers of noise that become one sound
-LOUDEST = 2.4                    # the level that none is above, see `spectrogram`
+LOUDEST = 2.35                   # the level that none is above, see `spectrogram`
 HANDS = 32                       # of the clock that keeps the time of the music
 MODEL = "sound"                  # the name that a checkpoint of this lesson carries
 
@@ -145,23 +145,30 @@ def with_size(columns, size):
 # The networks ---------------------------------------------------------------------------------
 @functools.lru_cache
 def _moods(device):
-    """The words that are added for each of MUSIC, as numbers, and which of WORDS speak of it."""
+    """What is added to captions: the words for each of MUSIC in each language, as numbers
+    (languages, 3, 3), and which of WORDS speak of music."""
+    phrases = {"en": ("without music", "with calm music", "with cheerful music"),
+               "zh": ("没有音乐", "伴着 平静 音乐", "伴着 欢快 音乐")}
+    words = [[(row.split() + ["", ""])[:3] for row in phrases[language]]
+             for language in captions.LANGUAGES]
     speaks = {word for lexicon in captions.LEXICON.values() for phrase, (slot, _) in lexicon.items()
               if slot == "mood" for word in [*phrase.split(), phrase]}
     speaks -= {phrase for lexicon in captions.LEXICON.values()
                for phrase, (slot, _) in lexicon.items() if slot == ""}         # "in" says nothing
-    return (torch.tensor([IDS[word] for word in ("without", "calm", "cheerful")], device=device),
+    return (torch.tensor([[[IDS[word] for word in row] for row in rows] for rows in words],
+                         device=device),
             torch.tensor([word in speaks for word in WORDS], device=device))
 
 
-def with_music(ids, z):
-    """Captions with a word on music where they have none: ids (N, L) -> (N, L + 1).
+def with_music(ids, kinds):
+    """Captions that speak of music: ids (N, L) -> (N, L + 3), with padding where they do already.
 
-    The first number of the noise z (N, any) draws it, each of MUSIC being equally likely.
+    kinds (N,): which of MUSIC to add, in words of the caption's language, where none is named.
     """
-    values, speaks = _moods(ids.device)
-    word = values[(evenly(z[:, 0]) * len(MUSIC)).long()]                       # (N,)
-    return torch.cat([ids, (word * ~speaks[ids].any(1))[:, None]], 1)
+    words, speaks = _moods(ids.device)
+    chinese = (ids[:, 0] > len(captions.VOCABULARY["en"])).long()              # (N,) 0 or 1
+    added = words[chinese, kinds] * ~speaks[ids].any(1, keepdim=True)          # (N, 3)
+    return torch.cat([ids, added], 1)
 
 
 class SoundGenerator(nn.Module):
@@ -201,7 +208,7 @@ class SoundGenerator(nn.Module):
 
     def melody(self, z, ids):
         """Noise (N, NOISE), captions (N, L) -> logarithms of magnitudes (N, C, B)."""
-        _, _, sentence = self.text(with_music(ids, z))
+        _, _, sentence = self.text(ids)
         tune = self.tune(torch.cat([sentence, z], 1))                          # (N, width)
         seconds = torch.arange(COLUMNS, device=z.device) * HOP / RATE
         clock = (1 + 0.1 * torch.tanh(self.pace(tune).float())) * seconds      # (N, C)
@@ -303,7 +310,7 @@ class MusicAndShift:
     @staticmethod
     def matching(more, conditions):
         heard, sentences, *_ = more
-        return contrastive_loss(heard, sentences, 10.0, conditions[2][:, -1:])
+        return contrastive_loss(heard, sentences, 10.0, conditions[2])
 
 
 class SoundMaker(nn.Module):
@@ -318,26 +325,35 @@ class SoundMaker(nn.Module):
     @torch.no_grad()
     def forward(self, z, ids, paths):
         """Noise (N, NOISE), captions (N, L), paths (N, T, D) as the encoder gives them -> waves
-        (N, S), -1 to 1, on the CPU, where they come out the same on every machine."""
+        (N, S), -1 to 1, on the CPU, where they come out the same on every machine.
+
+        Where a caption leaves the music open, the first number of the noise draws it, each of MUSIC
+        being equally likely.
+        """
+        ids = with_music(ids, (evenly(z[:, 0]) * len(MUSIC)).long())
         return to_wave(self.generator(z, ids, (paths - self.middle) / self.spread).float().cpu())
 
 
-def train_sound(waves, paths, wordings, folder=None, *, variant="shipped", seed=0, device="cpu",
-                batch=32, **length):
+def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped", seed=0,
+                device="cpu", batch=32, **length):
     """The `training.Run` of the game over sounds.
 
     waves (M, S) are the sounds of real films, paths (M, T, D) what the encoder makes of their
     frames, standardised, wordings the `Wordings` of their scenes; where a scene has several films,
-    they stand in a row. variant: one of VARIANTS. folder:
-    where the checkpoint is, gone on from if there is one. length: minutes or steps.
+    they stand in a row. kinds (scenes,): which of MUSIC each has; a caption that leaves it open is
+    completed with the truth, so that every sound learnt belongs to its words. variant: one of
+    VARIANTS. folder: where the checkpoint is, gone on from if there is one. length: minutes or
+    steps.
     """
     joint, shift, weight = VARIANTS[variant]
     torch.manual_seed(seed)
 
     def draw(n, rng):
         rows = torch.randint(len(waves), (n // 2,), generator=rng)
-        ids, said = wordings.draw(rows * len(wordings.ids) // len(waves), rng)
-        once = spectrogram(waves[rows].float()), ids, paths[rows], said
+        scenes = rows * len(kinds) // len(waves)
+        ids, _ = wordings.draw(scenes, rng)
+        once = (spectrogram(waves[rows].float()), with_music(ids, kinds[scenes]), paths[rows],
+                kinds[scenes, None])
         return [part.repeat(2, *[1] * (part.dim() - 1)) for part in once]
     run = training.Run(SoundGenerator(), SoundDiscriminator(joint=joint), model=MODEL, seed=seed,
                        device=device)
@@ -473,7 +489,7 @@ def train_sound_judge(clips=6000, steps=1200, batch=64, seed=0):
     theatre, scenes = Theatre(), measuring.all_scenes(clips, seed)
     real = theatre.film(scenes, seed)
     waves = torch.from_numpy(real.audio)
-    kinds = torch.tensor([MUSIC.index(scene.music) for scene in scenes])
+    kinds = kinds_of(scenes)
     landings = torch.tensor([len(seconds) / 2.5 - 1 for seconds in real.footfalls])
     numbers = torch.cat([2 * theatre._chance(clips, seed)[:, 6:] - 1, landings[:, None]], 1)
     counts = torch.stack([kinds > 0, kinds > 0, kinds >= 0], 1)  # without music there is no tempo
@@ -600,7 +616,7 @@ def measured(made, scenes, seed=30_000):
     real, judge = Theatre().film(scenes, seed + 1), sound_judge()
     many = read_sounds(judge, Theatre().sample(2 * len(scenes), seed + 2).audio)["features"]
     heard, twin = (read_sounds(judge, clips.audio) for clips in (made, real))
-    kinds = torch.tensor([MUSIC.index(scene.music) for scene in scenes])
+    kinds = kinds_of(scenes)
     return _agreement(made, real) | {
         "music": float((heard["music"].argmax(1) == kinds).float().mean()),
         "sound frechet": measuring.frechet_distance(heard["features"], many),
@@ -678,11 +694,17 @@ def listen(wave, label):
 # Training, scoring, shipping --------------------------------------------------------------------
 def world(clips=8000, seed=0):
     """What the game over sounds learns from: waves (M, S) in 16 bits, paths (M, T, D) of their
-    films by the shipped encoder, as they are, and the `Wordings` of their scenes."""
+    films by the shipped encoder, as they are, the `Wordings` of their scenes and their kinds of
+    music (M,)."""
     scenes = Theatre.scenes(clips, seed)
     real = Theatre().film(scenes, seed)
     paths = video.load_model("theatre", sound=False).autoencoder.paths(real.video)
-    return torch.from_numpy(real.audio).half(), paths, Wordings(scenes, seed=seed)
+    return torch.from_numpy(real.audio).half(), paths, Wordings(scenes, seed=seed), kinds_of(scenes)
+
+
+def kinds_of(scenes):
+    """Which of MUSIC each of N scenes has: int64 (N,)."""
+    return torch.tensor([MUSIC.index(scene.music) for scene in scenes])
 
 
 def scale_of(paths):
@@ -712,10 +734,10 @@ def compare(steps=600, clips=8000, found=None, write=None):
         found = {"steps": steps, "variants": {}}
     scenes = Theatre.scenes(256, 60_000)
     texts = [captions.describe(scene) for scene in scenes]
-    model, (waves, paths, wordings) = video.load_model("theatre", sound=False), world(clips)
+    model, (waves, paths, *said) = video.load_model("theatre", sound=False), world(clips)
     middle, spread = scale_of(paths)
     for name in [name for name in VARIANTS if name not in found["variants"]]:
-        run = train_sound(waves, (paths - middle) / spread, wordings, variant=name, steps=steps)
+        run = train_sound(waves, (paths - middle) / spread, *said, variant=name, steps=steps)
         model.sound = made_of(run, paths)
         made = video.film(model, texts, seed=1)
         late = lags(onsets(made.audio), read_footfalls(footfall_judge(), made.video))
@@ -756,16 +778,15 @@ def _music():
     for split in ("train", "heldout"):
         clips = Theatre().sample(1024, 10_001, split)
         read = read_sounds(judge, clips.audio)["music"].argmax(1)
-        kinds = torch.tensor([MUSIC.index(scene.music) for scene in clips.scenes])
-        scores[split + " music"] = float((read == kinds).float().mean())
+        scores[split + " music"] = float((read == kinds_of(clips.scenes)).float().mean())
     _ship("sound_judge.safetensors", judge, "music", scores)
 
 
 def _sound():
     """Train and ship the sound of the course's films, with the scores of `score`."""
-    model, (waves, paths, wordings) = video.load_model("theatre", sound=False), world()
+    model, (waves, paths, *said) = video.load_model("theatre", sound=False), world()
     middle, spread = scale_of(paths)
-    run = train_sound(waves, (paths - middle) / spread, wordings, steps=2000)
+    run = train_sound(waves, (paths - middle) / spread, *said, steps=2000)
     model.sound = made_of(run, paths)
     model.sound.load_state_dict(checkpoints.in_16_bits(model.sound))  # what is scored is shipped
     scores = score(functools.partial(video.film, model))

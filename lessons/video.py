@@ -633,7 +633,8 @@ def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="
     model.autoencoder.decoder.load_state_dict(run.average.decoder.state_dict())
 
     run = audio.train_sound(waves, ((paths - model.middle) / model.spread).cpu(), wordings,
-                            folder / "sound", seed=seed, device=device, **lengths["sound"])
+                            audio.kinds_of(scenes), folder / "sound", seed=seed, device=device,
+                            **lengths["sound"])
     model.sound = audio.made_of(run, paths)
     save_checkpoint(folder / training.MODEL, model.state_dict(),
                     {"model": MODEL, "size": size, "frames": FRAMES, "fps": Films.fps,
