@@ -133,7 +133,7 @@ def shoot(model, script, seed=0):
     z, noise = (torch.randn(1, n, generator=rng) for n in (video.LATENT, audio.NOISE))
     takes = z.repeat(TAKES, 1)
     takes[:, FOOT] = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)  # evenly spread
-    cast, paths, looks, seconds = {}, [], [], []
+    cast, paths, looks = {}, [], []
     for line in lines:
         ids = encode([line.told])
         made, attention = model.generator.explained(takes, ids.expand(TAKES, -1))
@@ -503,13 +503,14 @@ def compare(steps=700, seeds=3, films=8000, n=256, folder="runs/ablation", found
     what was measured, a dict.
 
     "steps", "chance", "ceiling" and "rows": name -> a list with a dict a seed: the numbers of
-    `measured` for n captions, and "seed". The frames are painted by the shipped decoder; both games,
-    over paths and over sounds, are played anew with `steps` steps each. folder: where their
-    checkpoints go, so that one which was cut off goes on. found: what was measured before.
-    write(found): called after each row.
+    `measured` for n captions, and "seed". The shipped decoder paints the frames; both games, over
+    paths and over sounds, are played anew with `steps` steps each. folder: where their checkpoints
+    go, so that one which was cut off goes on. found: what was measured before. write(found): called
+    after each row.
     """
     if not found or found["steps"] != steps:
-        found = {"steps": steps, "chance": {}, "ceiling": {}, "rows": {name: [] for name in ABLATION}}
+        found = {"steps": steps, "chance": {}, "ceiling": {},
+                 "rows": {name: [] for name in ABLATION}}
     left = [(seed, name) for seed in range(seeds) for name in ABLATION
             if seed not in [row["seed"] for row in found["rows"][name]]]
     if not left:

@@ -6,6 +6,7 @@ checkpoint: a resumed run continues exactly, and a run on another device draws t
 
 import copy
 import os
+import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -286,8 +287,10 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
                           "and more than 0.")
     if folder:
         must_be_writable(folder)  # told now, not after the training
-    bar = tqdm(total=steps or round(minutes * 60), desc="training", unit="step" if steps else "s",
-               initial=min(steps, run.step) if steps else round(run.seconds), mininterval=0.5)
+        for unfinished in Path(folder).glob("*.part"):  # of a training that was killed
+            unfinished.unlink(missing_ok=True)
+    bar = progress(total=steps or round(minutes * 60), unit="step" if steps else "s",
+                   initial=min(steps, run.step) if steps else round(run.seconds))
     shown = saved = time.perf_counter()
     try:
         while (done := run.step / steps if steps else run.seconds / (60 * minutes)) < 1:
@@ -315,6 +318,27 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
     if folder:
         run.save(folder)
     return run
+
+
+def progress(**how):
+    """A progress bar: one that moves on a terminal and in a notebook, and in a log a plain line
+    every half minute. how: what tqdm takes."""
+    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        return tqdm(desc="training", mininterval=0.5, **how)
+    return tqdm(desc="training", mininterval=30, file=_Lines(), ascii=True, ncols=80,
+                bar_format="{desc}: {n_fmt} of {total_fmt} {unit}, {percentage:.0f}%, "
+                           "{elapsed} gone, {remaining} to go", **how)
+
+
+class _Lines:
+    """A file for tqdm that writes each state of the bar as a line of its own."""
+
+    def write(self, text):
+        if text.strip():
+            print(text.strip(), file=sys.stderr, flush=True)
+
+    def flush(self):
+        pass
 
 
 def length(**wanted):
