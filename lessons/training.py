@@ -323,7 +323,8 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
 def progress(**how):
     """A progress bar: one that moves on a terminal and in a notebook, and in a log a plain line
     every half minute. how: what tqdm takes."""
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+    notebook = tqdm.__module__ == "tqdm.auto"  # where it makes a class of its own
+    if sys.stderr.isatty() or notebook:
         return tqdm(desc="training", mininterval=0.5, **how)
     return tqdm(desc="training", mininterval=30, file=_Lines(), ascii=True, ncols=80,
                 bar_format="{desc}: {n_fmt} of {total_fmt} {unit}, {percentage:.0f}%, "
