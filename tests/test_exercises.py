@@ -153,7 +153,7 @@ def _paste(windows, place, size):
 def _turns(start, speed):
     angle, angles = start * 2 * torch.pi, []
     for t in range(speed.shape[1]):
-        angle = angle + torch.log1p(speed[:, t].exp())
+        angle = angle + 3 * torch.pi / 16 * (2 - 1 / (1 + speed[:, t].exp()))
         angles.append(angle)
     return torch.stack(angles, 1)
 

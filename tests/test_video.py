@@ -12,7 +12,7 @@ from lessons.checkpoints import DATA, load_checkpoint, save_checkpoint
 from lessons.errors import CourseError
 from lessons.losses import NonSaturating, Relativistic
 from lessons.scene import Scene
-from lessons.text_conditioning import encode
+from lessons.text_conditioning import encode, meanings
 from lessons.theatre import Theatre
 
 
@@ -136,6 +136,47 @@ def test_the_discriminator_sees_order_and_captions():
     logits = discriminator(paths, ids)[0]
     assert not torch.allclose(logits, discriminator(paths.flip(1), ids)[0], atol=1e-4)
     assert not torch.allclose(logits, discriminator(paths, ids.flip(0))[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.05, 1.325])
+def test_the_rhythm_of_a_movement_is_found_among_its_overtones(speed):
+    rng = torch.Generator().manual_seed(0)
+    turned = 2 * torch.pi * speed / 8 * torch.arange(16)[:, None, None] * torch.arange(1, 4)
+    height, start = torch.rand(16, 3, generator=rng), torch.rand(16, 3, generator=rng)
+    motion = (height * (turned + 7 * start).sin()).sum(2)                      # (T, C)
+    motion = motion + 0.02 * torch.randn(16, 16, generator=rng)
+    found, share = video.rhythm(motion[None])
+    assert abs(float(found) - speed) < 0.03 and share > 0.98
+
+
+def test_what_has_no_rhythm_is_told_apart():
+    rng = torch.Generator().manual_seed(0)
+    _, noisy = video.rhythm(torch.randn(50, 16, 16, generator=rng))
+    assert (noisy < 0.8).all()
+    assert float(video.rhythm(torch.ones(1, 16, 16))[1]) < 0.01                # who stands
+
+
+def test_a_walk_that_becomes_a_run_is_drawn_more_often():
+    texts = ["a man walks then runs", "一个男人先跑后走", "a man walks", "a man runs then jumps"]
+    assert video.how_often(meanings(texts)).tolist() == [8, 8, 1, 1]
+
+
+def test_the_generator_learns_the_rhythm_of_words():
+    """Two captions whose films step at 0.8 and 1.3 turns a second: the oscillator follows."""
+    torch.manual_seed(0)
+    ids, speeds = encode(["a man walks", "a man runs"]), torch.tensor([0.8, 1.3])
+    turned = 2 * torch.pi / 8 * speeds[:, None] * torch.arange(16)             # (2, T)
+
+    def draw(n, rng):
+        start = 7 * torch.rand(n, 1, generator=rng)
+        motion = (turned.repeat(n // 2, 1) + start).sin()[..., None].expand(-1, -1, video.MOTION)
+        paths = torch.cat([torch.zeros(n, 16, video.CONTENT + 1), motion], 2)
+        return paths, ids.repeat(n // 2, 1), None
+    generator = video.PathGenerator()
+    video.learn_rhythm(generator, draw, steps=100)
+    x = generator._ask(torch.randn(2, video.LATENT - video.OWN), ids)[3]
+    found = 0.75 * (1 + generator.speed(x)[..., 0].sigmoid())                  # (2, T)
+    assert (found - speeds[:, None]).abs().max() < 0.1
 
 
 def test_relativistic_loss_compares_pairs():
