@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lessons import checkpoints, measuring, show
+from lessons.scene import MUSIC
 from lessons.theatre import Theatre
 
 FILE = "scoreboard.json"
@@ -17,7 +18,8 @@ FILE = "scoreboard.json"
 COLUMNS = {"train": ("captions\nobeyed", True, 1), "heldout": ("held-out\ncaptions", True, 1),
            "realism": ("Fréchet\n/ floor", False, 1), "variety": ("variety\nof place", False, 1),
            "dynamics": ("motion\n/ real", False, 1), "flicker": ("flicker\n/ real", False, 1),
-           "legs": ("legs\n/ real", False, 1),
+           "legs": ("legs\n/ real", False, 1), "sync": ("sound in\ntime", True, 1),
+           "music": ("music as\nasked", True, 1), "sound": ("Fréchet\nof sound", False, 1),
            "parameters": ("weights\n(million)", False, None),
            "minutes": ("training\n(minutes)", False, None)}
 NAMES = 4.6  # the width of the names, in columns
@@ -55,9 +57,12 @@ def _tidy(scores):
 def from_shipped(name, minutes=None):
     """The scores, with keys of COLUMNS, that data/weights.json lists for the file data/name."""
     scores = dict(checkpoints.listed(name)["scores"])
-    scores["realism"] = scores["frechet"] / scores["floor"]
+    if "frechet" in scores:
+        scores["realism"] = scores["frechet"] / scores["floor"]
     if "variety of place" in scores:
         scores["variety"] = scores["variety of place"]
+    if "sound frechet" in scores:
+        scores["sound"] = scores["sound frechet"] / scores["sound floor"]
     scores["parameters"] = sum(value.numel() for value in checkpoints.shipped(name).values()) / 1e6
     if minutes:
         scores["minutes"] = minutes
@@ -70,7 +75,11 @@ def chance_and_ceiling(n=512, seed=50_000):
     All the ratios of COLUMNS have real films below the line, so that theirs are 1.
     """
     chance, judge = {}, measuring.clip_judge()
-    ceiling = dict.fromkeys(("realism", "variety", "dynamics", "flicker", "legs"), 1.0)
+    ceiling = dict.fromkeys(("realism", "variety", "dynamics", "flicker", "legs", "sound"), 1.0)
+    ears, heard = (checkpoints.listed(f"{name}.safetensors")["scores"]
+                   for name in ("sound_judge", "sound"))
+    chance |= {"music": 1 / len(MUSIC), "sync": heard["sync shuffled"]}
+    ceiling |= {"music": ears["train music"], "sync": heard["sync real"]}
     for split in ("train", "heldout"):
         clips = Theatre().sample(n, seed, split)
         reading = measuring.read_clips(judge, clips.video)
@@ -89,7 +98,7 @@ def draw(board=None):
     rows = [("chance: captions of other films", board["chance"]),
             *((f"{row['lesson']} · {row['name']}", row["scores"]) for row in board["rows"]),
             ("ceiling: real films", board["ceiling"])]
-    fig, ax = plt.subplots(figsize=(11.8, 0.52 * len(rows) + 0.8))
+    fig, ax = plt.subplots(figsize=(0.86 * (NAMES + len(COLUMNS)), 0.52 * len(rows) + 0.8))
     for i, (key, (heading, share, best)) in enumerate(COLUMNS.items()):
         x = NAMES + i
         ax.text(x + 0.4, -0.78, heading, ha="center", va="center", fontsize=9)
@@ -150,7 +159,10 @@ def main():
               "parameters": board["rows"][0]["scores"]["parameters"]}
     write_row(2, f"best loss ({name}; digits)", scores, board)
     write_row(3, "pictures (who, colour, direction)", from_shipped("pictures.safetensors"))
-    write_row(4, "films from captions", from_shipped("theatre.safetensors"))
+    films, heard = (from_shipped(f"{name}.safetensors") for name in ("theatre", "sound"))
+    write_row(4, "films from captions", films)
+    both = {key: films[key] + heard[key] for key in ("parameters", "minutes")}
+    write_row(7, "films with sound", heard | films | both)
     print(describe(read()))
 
 

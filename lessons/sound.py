@@ -60,7 +60,11 @@ def music(kinds, chance, samples, rate):
 
 
 def soundtrack(steps, tune, rate):
-    """Steps and music together, (N, S) in [-1, 1], faded within 4 ms at both ends: no clicks."""
-    samples = steps.shape[1]
-    edge = (torch.arange(samples) / (0.004 * rate)).clamp(max=1)
-    return ((steps + tune) * edge * edge.flip(0)).clamp(-1, 1)
+    """Steps and music together, (N, S) in [-1, 1], faded at both ends."""
+    return fade(steps + tune, rate).clamp(-1, 1)
+
+
+def fade(waves, rate):
+    """Waves (N, S) that begin and end at zero, within 4 ms: no clicks."""
+    edge = (torch.arange(waves.shape[1], device=waves.device) / (0.004 * rate)).clamp(max=1)
+    return waves * edge * edge.flip(0)

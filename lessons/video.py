@@ -511,26 +511,33 @@ class FilmMaker(nn.Module):
     """The model of the course: captions and noise become paths, and paths become films."""
 
     def __init__(self, size=48):
+        from lessons.audio import SoundMaker  # it imports this module
         super().__init__()
         self.autoencoder = FrameAutoencoder(size)
         self.generator = PathGenerator()
+        self.sound = SoundMaker()
         self.register_buffer("middle", torch.zeros(PATH))  # of each number of real paths
         self.register_buffer("spread", torch.ones(PATH))
 
     @torch.no_grad()
-    def forward(self, z, ids):
-        """z (N, LATENT), captions (N, L) -> films uint8 (N, T, H, W, 3), attention (N, T, L)."""
+    def forward(self, z, ids, noise=None):
+        """z (N, LATENT), captions (N, L) -> films uint8 (N, T, H, W, 3), attention (N, T, L), sound
+        (N, samples), from noise (N, audio.NOISE); silence without noise, or where `sound` is None.
+        """
         with training.mixed_precision(z.device):
             paths, attention = self.generator.explained(z, ids)
-            return self.autoencoder.films(paths.float() * self.spread + self.middle), \
-                attention.float().cpu()
+            paths = paths.float() * self.spread + self.middle
+            silence = torch.zeros(len(z), round(FRAMES / Films.fps * Films.sample_rate))
+            waves = silence if noise is None or self.sound is None else \
+                self.sound(noise, ids, paths)
+            return self.autoencoder.films(paths), attention.float().cpu(), waves
 
 
 @dataclass
 class Films:
     """What `film` made: N films, count of each caption in a row.
 
-    video: uint8 (N, T, H, W, 3). audio: float32 (N, samples), silent as yet. captions: N strings.
+    video: uint8 (N, T, H, W, 3). audio: float32 (N, samples), -1 to 1. captions: N strings.
     attention: float32 (N, T, L), how much each frame looked at each word, rows summing to 1 over
     the words that are there. words: (N, L) strings, empty where there is none.
     """
@@ -565,50 +572,63 @@ class Films:
         write_whole(path, content)
 
 
-def film(model, texts, count=1, seed=0, chunk=64):
+def film(model, texts, count=1, seed=0, sound=True, chunk=64):
     """Films of captions, English or Chinese: `count` of each, told apart by chance.
 
-    model: of `load_model`; texts: list of captions. Raises CourseError for one that cannot be read.
+    model: of `load_model`; texts: list of captions; sound: False saves the time that it takes, and
+    the pictures are the same. Raises CourseError for a caption that cannot be read.
     """
+    from lessons.audio import NOISE  # it imports this module
     if not texts:
         raise CourseError("There is no caption: give one, for example 'a red man walks'.")
     ids = encode(texts).repeat_interleave(count, 0)                            # (N, L)
-    z = torch.randn(len(ids), LATENT, generator=torch.Generator().manual_seed(seed))
-    device = model.middle.device
-    made = [model(part.to(device), words.to(device))
-            for part, words in zip(z.split(chunk), ids.split(chunk), strict=True)]
-    video = np.concatenate([part for part, _ in made])
-    samples = round(FRAMES / Films.fps * Films.sample_rate)
-    return Films(video=video, audio=np.zeros((len(ids), samples), np.float32),
+    rng, device = torch.Generator().manual_seed(seed), model.middle.device
+    z, noise = (torch.randn(len(ids), n, generator=rng) for n in (LATENT, NOISE))
+    made = [model(part.to(device), words.to(device), heard.to(device) if sound else None)
+            for part, words, heard in zip(z.split(chunk), ids.split(chunk), noise.split(chunk),
+                                          strict=True)]
+    video, attention, waves = zip(*made, strict=True)
+    return Films(video=np.concatenate(video), audio=torch.cat(waves).numpy(),
                  captions=[text for text in texts for _ in range(count)],
-                 attention=torch.cat([part for _, part in made]).numpy(), words=decode(ids))
+                 attention=torch.cat(attention).numpy(), words=decode(ids))
 
 
-def load_model(place):
-    """The model that `train_theatre` left in a folder, or the shipped one, "theatre"."""
+def load_model(place, sound=True):
+    """The model that `train_theatre` left in a folder, or the shipped one, "theatre".
+
+    sound: False leaves its sound away, as for a model that was trained before films had any.
+    """
     path = Path(place) / training.MODEL
-    tensors = checkpoints.shipped("theatre.safetensors") if str(place) == "theatre" else \
-        load_checkpoint(path, MODEL)[0]
+    if str(place) == "theatre":
+        tensors = checkpoints.shipped("theatre.safetensors")
+        tensors |= {f"sound.{name}": value for name, value in
+                    (checkpoints.shipped("sound.safetensors") if sound else {}).items()}
+    else:
+        tensors, _ = load_checkpoint(path, MODEL)
     stage = tensors.get("autoencoder.stage", torch.zeros(3, 48, 48))  # it has the frames' size
     model = FilmMaker(stage.shape[1])
+    if not sound or not any(name.startswith("sound.") for name in tensors):
+        model.sound = None
+        tensors = {name: value for name, value in tensors.items() if name[:6] != "sound."}
     checkpoints.load_weights(model, tensors, path)
     return model.eval()
 
 
 # Shares of the steps, or of the time when all films are drawn; the rest is for what lies between.
-SHARES = {"autoencoder": 0.35, "paths": 0.5, "painter": 0.1}
+SHARES = {"autoencoder": 0.3, "paths": 0.42, "painter": 0.08, "sound": 0.15}
 
 
 def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="auto",
                   resume=False, films=8000):
     """Train everything from nothing, keep it in folder and return the `FilmMaker`.
 
-    Three stages, each with its own checkpoint below folder: the autoencoder of frames, the game
-    over paths, and a game that sharpens what the decoder paints. minutes or steps: of all stages
-    together. films: how many are drawn to learn from. Raises CourseError for a size that is no
-    multiple of 16, when folder holds a training already and resume is not asked for, and when
-    interrupted: what was trained until then is kept, to go on from.
+    Four stages, each with its own checkpoint below folder: the autoencoder of frames, the game
+    over paths, a game that sharpens what the decoder paints, and the game over sounds. minutes or
+    steps: of all stages together. films: how many are drawn to learn from. Raises CourseError for a
+    size that is no multiple of 16, when folder holds a training already and resume is not asked
+    for, and when interrupted: what was trained until then is kept, to go on from.
     """
+    from lessons import audio  # it imports this module
     folder = Path(folder)
     if size % 16 or not 32 <= size <= 128:
         raise CourseError(f"Films have a size of 32, 48, 64, ... or 128 pixels, not {size}: choose "
@@ -618,7 +638,8 @@ def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="
                           f"it, or give another folder.")
     device, start = training.pick_device(device), time.perf_counter()
     scenes = Theatre.scenes(films // 2, seed)
-    video = torch.from_numpy(Theatre(size).film(twice(scenes), seed).video)
+    clips = Theatre(size).film(twice(scenes), seed)
+    video, waves = torch.from_numpy(clips.video), torch.from_numpy(clips.audio).half()
     wordings = Wordings(scenes, seed=seed)
     left = minutes and max(minutes - (time.perf_counter() - start) / 60, minutes / 2)
     lengths = {stage: {"minutes": left and left * share,
@@ -639,6 +660,11 @@ def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="
     run = train_painter(model.autoencoder, video, paths, folder / "painter", seed=seed,
                         device=device, **lengths["painter"])
     model.autoencoder.decoder.load_state_dict(run.average.decoder.state_dict())
+
+    run = audio.train_sound(waves, ((paths - model.middle) / model.spread).cpu(), wordings,
+                            audio.kinds_of(scenes), folder / "sound", seed=seed, device=device,
+                            **lengths["sound"])
+    model.sound = audio.made_of(run, paths)
     save_checkpoint(folder / training.MODEL, model.state_dict(),
                     {"model": MODEL, "size": size, "frames": FRAMES, "fps": Films.fps,
                      "how": f"--{'steps' if steps else 'minutes'} {steps or minutes:g} "
@@ -787,8 +813,12 @@ def _go(run, folder, fit, draw, *, minutes=None, steps=None, **how):
 
 
 def score(model):
-    """The numbers of the scoreboard for a `FilmMaker`: see `measuring.score`."""
-    return measuring.score(lambda *wish: film(model, *wish).video, size=model.autoencoder.size)
+    """The numbers of the scoreboard for a `FilmMaker`: see `measuring.score` and, where it has
+    sound, `audio.measured`."""
+    from lessons import audio  # it imports this module
+    scores = measuring.score(lambda *wish: film(model, *wish, sound=False).video,
+                             size=model.autoencoder.size)
+    return scores | (audio.score(lambda *wish: film(model, *wish)) if model.sound else {})
 
 
 def main():
@@ -796,7 +826,7 @@ def main():
     if len(sys.argv) != 2:
         raise SystemExit("Say which folder holds the model: python -m lessons.video FOLDER")
     _, facts = load_checkpoint(Path(sys.argv[1]) / training.MODEL, MODEL)
-    model = load_model(sys.argv[1])
+    model = load_model(sys.argv[1], sound=False)  # which `python -m lessons.audio sound` ships
     tensors = checkpoints.in_16_bits(model)
     model.load_state_dict(tensors)  # what is scored is what is shipped, in 16 bits
     scores = {name: round(value, 4) for name, value in score(model).items()}

@@ -206,6 +206,33 @@ def _pick(frames, times):
     return few, times[:, 1:].float() - times[:, :-1].float()
 
 
+def _columns(waves, window, hop):
+    starts = range(0, waves.shape[1] - len(window) + 1, hop)
+    pieces = torch.stack([waves[:, at:at + len(window)] * window for at in starts], 2)
+    return torch.fft.fft(pieces, dim=1)[:, :len(window) // 2 + 1].abs()
+
+
+def _shifted(heard, seen, k):
+    late, T = heard[:, k:], seen.shape[1]
+    return (late, seen[:, torch.arange(k, T)]), (late, seen[:, torch.arange(T - k)])
+
+
+def _hits(heard, seen, within=1 / 8):
+    best = [[0] * (len(seen) + 1) for _ in range(len(heard) + 1)]
+    for i, one in enumerate(heard):
+        for j, other in enumerate(seen):
+            pair = best[i][j] + int(abs(one - other) <= within)
+            best[i + 1][j + 1] = max(pair, best[i][j + 1], best[i + 1][j])
+    return best[-1][-1]
+
+
+def _av_align(heard, seen):
+    if len(heard) == 0 and len(seen) == 0:
+        return float("nan")
+    pairs = _hits(heard, seen)
+    return pairs / (pairs + (len(heard) - pairs) + (len(seen) - pairs))
+
+
 def _mean_of_words(words, ids):
     return torch.stack([row[some > 0].mean(0) for row, some in zip(words, ids, strict=True)])
 
@@ -259,6 +286,9 @@ RIGHT = {
     "6.2": _cadence,
     "6.3": _warp,
     "6.4": _pick,
+    "7.1": _columns,
+    "7.2": lambda columns, size: torch.polar(size, columns.angle()) * (columns != 0),
+    "7.3": _shifted, "7.4": _hits, "7.5": _av_align,
 }
 
 

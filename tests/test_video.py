@@ -23,7 +23,7 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """A folder in which all three stages were trained for a moment."""
+    """A folder in which all four stages were trained for a moment."""
     folder = tmp_path_factory.mktemp("small")
     video.train_theatre(folder, steps=12, films=40)
     return folder
@@ -274,7 +274,7 @@ def test_all_stages_train_both_networks_and_leave_a_model(small):
     model = video.load_model(small)
     films = video.film(model, ["a red man walks", "一个孩子挥手"], count=2, seed=1)
     assert films.video.shape == (4, 16, 48, 48, 3) and films.video.dtype == np.uint8
-    assert films.audio.shape == (4, 16000) and (films.audio == 0).all()
+    assert films.audio.shape == (4, 16000) and np.isfinite(films.audio).all()
     assert films.captions[0] == films.captions[1] == "a red man walks"
     assert np.allclose(films.attention.sum(2), 1, atol=1e-5)
     assert (films.attention[2:, :, 3:] == 0).all() and films.words[2, 3] == ""
