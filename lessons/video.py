@@ -420,7 +420,8 @@ def _beside(one, other):
 
 class MatchAndSpread:
     """What is added to the adversarial losses: paths must match their captions, and those of one
-    caption must differ as real ones do (`energy_score`, of the paths and of their changes).
+    caption must differ as real ones do (`energy_score`, of the paths, of their changes, and of how
+    these change).
 
     match, spread: what the two weigh for the generator. The discriminator learns to match with
     weight 1 (or not at all, where match is 0); a generator that is pressed as hard makes the most
@@ -435,7 +436,7 @@ class MatchAndSpread:
         return contrastive_loss(films, sentences, scale[0], conditions[1]) if self.match else 0.0
 
     def generator(self, real, fake, more, conditions):
-        apart = energy_score(real, fake) + energy_score(real.diff(dim=1), fake.diff(dim=1))
+        apart = sum(energy_score(real.diff(n, 1), fake.diff(n, 1)) for n in range(3))
         return self.match * self.discriminator(more, conditions) + self.spread * apart
 
 
