@@ -108,13 +108,13 @@ def turns(start, speed):
     return 2 * math.pi * start[:, None] + SLOWEST * (1 + speed.sigmoid()).cumsum(1)
 
 
-def rhythm(motion, K=3):
-    """How fast films step: motion (N, T, C) -> turns a second (N,), and the share of the motion
-    that goes evenly in that rhythm (N,), 0 to 1.
+def rhythm(motion, K=3, even=0.8):
+    """How fast films step: motion (N, T, C) -> turns a second (N,), nan for who does not step
+    evenly.
 
     At each speed from 0.75 to 1.5 turns a second, a mean, sines and cosines of K multiples are
-    fitted to all numbers of the motion; the speed that leaves least is the rhythm. So is the pitch
-    of a voice found: many overtones, one speed.
+    fitted to all numbers of the motion; the speed that leaves least is the rhythm, if it explains
+    the share `even` of the motion. So is the pitch of a voice found: many overtones, one speed.
     """
     motion = motion - motion.mean(1, keepdim=True)
     speeds = torch.linspace(0.75, 1.5, 31)
@@ -122,9 +122,9 @@ def rhythm(motion, K=3):
     waves = speeds[:, None, None] * turned                                     # (31, T, K)
     waves = torch.cat([torch.ones_like(waves[..., :1]), waves.sin(), waves.cos()], 2)
     basis = torch.linalg.qr(waves)[0]                                          # (31, T, 2 K + 1)
-    held = torch.einsum("stk,ntc->nskc", basis, motion).square().sum((2, 3))   # (N, 31)
+    held = torch.stack([(one.T @ motion).square().sum((1, 2)) for one in basis], 1)   # (N, 31)
     most, best = held.max(1)
-    return speeds[best], most / motion.square().sum((1, 2)).clamp(min=1e-3)
+    return torch.where(most > even * motion.square().sum((1, 2)), speeds[best], torch.nan)
 
 
 class FrameEncoder(nn.Module):
@@ -440,6 +440,30 @@ class MatchAndSpread:
         return self.match * self.discriminator(more, conditions) + self.spread * apart
 
 
+class InRhythm:
+    """What is added to the losses, and one thing more for the generator: its oscillator turns as
+    fast as the real film of the same caption steps, where that has a `rhythm`.
+
+        mean of (1 + sigmoid(speed) - rhythm / 0.75)^2
+
+    The game alone would settle for whatever speed it finds first: over sixteen frames a speed that
+    is off by half a turn a second is no better than one that is off by a whole one.
+    """
+
+    def __init__(self, generator, extra):
+        self.network, self.extra = generator, extra
+        self.discriminator = extra.discriminator
+
+    def generator(self, real, fake, more, conditions):
+        ids, _, rhythms = conditions
+        noise = torch.randn(len(ids), LATENT - OWN, device=ids.device)
+        speed = self.network.speed(self.network._ask(noise, ids)[3])[..., 0]   # (N, T)
+        off = 1 + speed.sigmoid() - rhythms.nan_to_num()[:, None] / 0.75
+        even = ~rhythms.isnan()                                                # (N,)
+        return self.extra.generator(real, fake, more, conditions) \
+            + (even[:, None] * off.square()).mean()
+
+
 def energy_score(real, fake):
     """How far generated paths are from real ones of the same captions, as distributions: a number.
 
@@ -714,24 +738,24 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
     torch.manual_seed(seed)
     pairs = paths.cpu().unflatten(0, (-1, 2))                                  # (N / 2, 2, T, D)
     often = how_often(wordings.meanings[:, 0])                                 # (N / 2,)
+    speeds = rhythm(pairs.flatten(0, 1)[..., CONTENT + 1:]).view(-1, 2)        # (N / 2, 2)
 
     def draw(n, rng):
         rows = torch.multinomial(often, n // 2, replacement=True, generator=rng)
         ids, said = wordings.draw(rows, rng)
         return pairs[rows].flatten(0, 1), ids.repeat_interleave(2, 0), \
-            said.repeat_interleave(2, 0)
+            said.repeat_interleave(2, 0), speeds[rows].flatten()
     generator, discriminator = networks() if networks else (PathGenerator(), PathDiscriminator())
     if not (folder and (Path(folder) / training.CHECKPOINT).exists()):
         learn_sway(generator, paths, seed)
-        learn_rhythm(generator, draw, seed)
     generator.sway.requires_grad_(False)
     discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
     run = training.Run(generator, discriminator, model=f"{MODEL} paths", seed=seed, device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
-               extra=extra or MatchAndSpread(), decay=0.998, **length)
+               extra=InRhythm(generator, extra or MatchAndSpread()), decay=0.998, **length)
 
 
-def how_often(meanings, times=8):
+def how_often(meanings, times=4):
     """How often scenes are drawn, (N,): those in which a walk becomes a run or a run a walk so many
     `times` as the others. They are one in twenty, and only they show how one gait becomes another.
 
@@ -757,26 +781,6 @@ def learn_sway(generator, paths, seed=0, steps=1000):
         return left.diff(n=2, dim=1).square().mean()
     run = training.Supervised(generator.sway, model=f"{MODEL} sway", seed=seed)
     training.fit_supervised(run, draw, loss, steps=steps)
-
-
-def learn_rhythm(generator, draw, seed=0, steps=400):
-    """How fast the oscillator turns, as the words say: learnt from the `rhythm` of real paths,
-    before the game, which would settle for whatever multiple it finds first.
-
-        mean over even films of (1 + sigmoid(speed) - rhythm / 0.75)^2
-
-    draw: that of the game. A film is even where one rhythm explains 80 % of its motion.
-    """
-    def pairs(n, rng):
-        paths, ids, _ = draw(n, rng)
-        speed, share = rhythm(paths[..., CONTENT + 1:])
-        return torch.randn(n, LATENT - OWN, generator=rng), ids, speed / 0.75 - 1, share > 0.8
-
-    def loss(generator, noise, ids, speed, even):
-        found = generator.speed(generator._ask(noise, ids)[3])[..., 0].sigmoid()   # (N, T)
-        return (even[:, None] * (found - speed[:, None]).square()).mean()
-    run = training.Supervised(generator, model=f"{MODEL} rhythm", seed=seed)
-    training.fit_supervised(run, pairs, loss, steps=steps)
 
 
 def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):

@@ -145,38 +145,49 @@ def test_the_rhythm_of_a_movement_is_found_among_its_overtones(speed):
     height, start = torch.rand(16, 3, generator=rng), torch.rand(16, 3, generator=rng)
     motion = (height * (turned + 7 * start).sin()).sum(2)                      # (T, C)
     motion = motion + 0.02 * torch.randn(16, 16, generator=rng)
-    found, share = video.rhythm(motion[None])
-    assert abs(float(found) - speed) < 0.03 and share > 0.98
+    assert abs(float(video.rhythm(motion[None])) - speed) < 0.03
 
 
 def test_what_has_no_rhythm_is_told_apart():
     rng = torch.Generator().manual_seed(0)
-    _, noisy = video.rhythm(torch.randn(50, 16, 16, generator=rng))
-    assert (noisy < 0.8).all()
-    assert float(video.rhythm(torch.ones(1, 16, 16))[1]) < 0.01                # who stands
+    assert video.rhythm(torch.randn(50, 16, 16, generator=rng)).isnan().all()
+    assert video.rhythm(torch.ones(1, 16, 16)).isnan().all()                   # who stands
 
 
 def test_a_walk_that_becomes_a_run_is_drawn_more_often():
     texts = ["a man walks then runs", "一个男人先跑后走", "a man walks", "a man runs then jumps"]
-    assert video.how_often(meanings(texts)).tolist() == [8, 8, 1, 1]
+    assert video.how_often(meanings(texts)).tolist() == [4, 4, 1, 1]
 
 
-def test_the_generator_learns_the_rhythm_of_words():
-    """Two captions whose films step at 0.8 and 1.3 turns a second: the oscillator follows."""
+class _Nothing:
+    """Adds nothing to the losses."""
+
+    @staticmethod
+    def discriminator(more, conditions):
+        return 0.0
+
+    @staticmethod
+    def generator(real, fake, more, conditions):
+        return 0.0
+
+
+def test_the_oscillator_learns_the_rhythm_of_words():
+    """Films of two captions step at 0.8 and 1.3 turns a second, those of a third not evenly."""
     torch.manual_seed(0)
-    ids, speeds = encode(["a man walks", "a man runs"]), torch.tensor([0.8, 1.3])
-    turned = 2 * torch.pi / 8 * speeds[:, None] * torch.arange(16)             # (2, T)
-
-    def draw(n, rng):
-        start = 7 * torch.rand(n, 1, generator=rng)
-        motion = (turned.repeat(n // 2, 1) + start).sin()[..., None].expand(-1, -1, video.MOTION)
-        paths = torch.cat([torch.zeros(n, 16, video.CONTENT + 1), motion], 2)
-        return paths, ids.repeat(n // 2, 1), None
     generator = video.PathGenerator()
-    video.learn_rhythm(generator, draw, steps=100)
-    x = generator._ask(torch.randn(2, video.LATENT - video.OWN), ids)[3]
-    found = 0.75 * (1 + generator.speed(x)[..., 0].sigmoid())                  # (2, T)
-    assert (found - speeds[:, None]).abs().max() < 0.1
+    extra, optimizer = video.InRhythm(generator, _Nothing), torch.optim.Adam(generator.parameters())
+    ids = encode(["a man walks", "a man runs", "a man stands"]).repeat(8, 1)   # (N, L)
+    rhythms = torch.tensor([0.8, 1.3, torch.nan]).repeat(8)
+    losses = []
+    for _ in range(80):
+        optimizer.zero_grad()
+        losses.append(extra.generator(None, None, None, [ids, None, rhythms]))
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[-1] < losses[0] / 10
+    x = generator._ask(torch.randn(3, video.LATENT - video.OWN), ids[:3])[3]
+    found = 0.75 * (1 + generator.speed(x)[..., 0].sigmoid())                  # (3, T)
+    assert (found[:2] - rhythms[:2, None]).abs().max() < 0.15
 
 
 def test_relativistic_loss_compares_pairs():
