@@ -8,13 +8,18 @@ Axes: K shots, one a line, T frames of a shot, H height, W width, D numbers of a
 
 import functools
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import display
 from matplotlib import font_manager
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageFont
 
 from lessons import (
@@ -169,7 +174,8 @@ def chinese_font():
 @dataclass
 class ShortFilm:
     """A film of K shots. video: uint8 (K T, H, W, 3); audio: float32 (samples,), -1 to 1; lines: K
-    strings; scenes: what each shot shows; shots: the same as `Films`, shot by shot."""
+    strings; scenes: what each shot shows; shots: the same as `Films`, shot by shot, each with the
+    caption that the model was given."""
 
     video: np.ndarray
     audio: np.ndarray
@@ -197,6 +203,11 @@ class ShortFilm:
         write_whole(path, self.mp4())
 
 
+def play(film):
+    """Display a `ShortFilm` as a player with sound, under it its script."""
+    display(show.player(film.mp4(), " / ".join(film.lines)))
+
+
 @torch.no_grad()
 def shoot(model, script, seed=0):
     """The `ShortFilm` of a script, one shot of two seconds a line.
@@ -218,7 +229,7 @@ def shoot(model, script, seed=0):
         paths[..., CONTENT] = stand_where_it_stood(paths[..., CONTENT])
         waves = model.sound(noise, ids, paths)                                 # (K, S)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)
-    shots = Films(video=films, audio=waves.numpy(), captions=lines,
+    shots = Films(video=films, audio=waves.numpy(), captions=spoken,
                   attention=attention.float().cpu().numpy(), words=decode(ids))
     return ShortFilm(films.reshape(-1, *films.shape[2:]), waves.flatten().numpy(), lines, scenes,
                      shots)
@@ -304,6 +315,63 @@ def heard(tapes, kind, seed, steps):
     run = audio.train_sound(waves, (paths - middle) / spread, *said, variant=kind, seed=seed,
                             steps=steps)
     return audio.made_of(run, paths)
+
+
+def clear(whole, without):
+    """Do two lists of numbers, one a seed, lie apart? True where every number of the one is above
+    every number of the other; what overlaps may be chance."""
+    return min(whole) > max(without) or max(whole) < min(without)
+
+
+# what is measured -> heading, and whether it is a share (1 is best) or a ratio to real films
+COLUMNS = {"obeyed": ("captions\nobeyed", True), "held out": ("held-out\ncaptions", True),
+           "two": ("two\nactions", True), "realism": ("Fréchet\n/ floor", False),
+           "variety": ("variety\nof place", False), "dynamics": ("motion\n/ real", False),
+           "flicker": ("flicker\n/ real", False), "jerk": ("jerk\n/ real", False),
+           "sync": ("sound\nin time", True), "music": ("music\nas asked", True)}
+
+
+def loss(key, value):
+    """How much is lost, 0 (as real films) to 1 (all, or off by a factor of three)."""
+    if COLUMNS[key][1]:
+        return 1 - min(1.0, max(0.0, value))
+    return min(1.0, abs(math.log(max(value, 1e-3))) / math.log(3))
+
+
+def draw(found):
+    """The table of the whole course as a figure. found: of `compared`.
+
+    A row for each idea that is taken away, a column for each number: the mean over the seeds, below
+    it their range. The darker a cell, the further from real films; a frame marks what lies apart
+    from the row with all ideas (`clear`).
+    """
+    names = list(found["ideas"])
+    fig, ax = plt.subplots(figsize=(12, 0.62 * len(names) + 1.2))
+    paint = LinearSegmentedColormap.from_list("loss", ["white", show.ORANGE])
+    for y, name in enumerate(names):
+        ax.text(-0.15, y, f"without {name}" if y else "all ideas", ha="right", va="center")
+        for x, key in enumerate(COLUMNS):
+            values = [row[key] for row in found["ideas"][name] if key in row]
+            if values:
+                whole = [row[key] for row in found["ideas"][names[0]]]
+                _cell(ax, x, y, key, values, paint, y > 0 and clear(whole, values))
+    for x, (heading, _) in enumerate(COLUMNS.values()):
+        ax.text(x + 0.5, -0.85, heading, ha="center", va="center", fontsize=9)
+    ax.set(xlim=(-2.9, len(COLUMNS)), ylim=(len(names) - 0.4, -1.3))
+    ax.axis("off")
+    return fig
+
+
+def _cell(ax, x, y, key, values, paint, apart):
+    form = "{:.0%}".format if COLUMNS[key][1] else "{:.2f}".format
+    mean = sum(values) / len(values)
+    ax.add_patch(Rectangle((x + 0.04, y - 0.44), 0.92, 0.88, facecolor=paint(loss(key, mean)),
+                           edgecolor="#222222" if apart else "#dddddd",
+                           linewidth=1.8 if apart else 0.8))
+    ax.text(x + 0.5, y - 0.1, form(mean), ha="center", va="center", fontsize=10,
+            fontweight="bold" if apart else "normal")
+    ax.text(x + 0.5, y + 0.25, f"{form(min(values))} to {form(max(values))}", ha="center",
+            va="center", fontsize=6.5, color="#444444")
 
 
 def compared():

@@ -148,9 +148,13 @@ def film(clips, i=0):
 
 def film_html(clips, i=0):
     """Clip i as an HTML element: a video with sound and its caption."""
-    data = base64.b64encode(mp4(clips.video[i], clips.audio[i], clips.fps,
-                                clips.sample_rate)).decode()
-    caption = html.escape(clips.captions[i], quote=True)
+    return player(mp4(clips.video[i], clips.audio[i], clips.fps, clips.sample_rate),
+                  clips.captions[i])
+
+
+def player(data, caption):
+    """Bytes of an mp4 file as an HTML element, under it its caption."""
+    data, caption = base64.b64encode(data).decode(), html.escape(caption, quote=True)
     return HTML(f'<figure style="margin:0"><video controls loop playsinline '
                 f'aria-label="Film: {caption}" src="data:video/mp4;base64,{data}"></video>'
                 f'<figcaption>{caption}</figcaption></figure>')
