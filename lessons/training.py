@@ -5,7 +5,9 @@ checkpoint: a resumed run continues exactly, and a run on another device draws t
 """
 
 import copy
+import io
 import os
+import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -286,8 +288,9 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
                           "and more than 0.")
     if folder:
         must_be_writable(folder)  # told now, not after the training
-    bar = tqdm(total=steps or round(minutes * 60), desc="training", unit="step" if steps else "s",
-               initial=min(steps, run.step) if steps else round(run.seconds), mininterval=0.5)
+    bar = progress(total=steps or round(minutes * 60), desc="training",
+                   unit="step" if steps else "s",
+                   initial=min(steps, run.step) if steps else round(run.seconds))
     shown = saved = time.perf_counter()
     try:
         while (done := run.step / steps if steps else run.seconds / (60 * minutes)) < 1:
@@ -315,6 +318,23 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
     if folder:
         run.save(folder)
     return run
+
+
+def progress(**what):
+    """A bar of tqdm on a terminal and in a notebook; in a log, a plain line every half minute."""
+    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        return tqdm(**what, mininterval=0.5)
+    return tqdm(**what, file=_Lines(), mininterval=30, bar_format="{desc}: {n_fmt} of {total_fmt} "
+                "{unit}, {elapsed} gone, {remaining} to go")
+
+
+class _Lines(io.TextIOBase):
+    """Standard error for a log: what tqdm writes, as lines, without going back on any."""
+
+    def write(self, text):
+        if line := text.replace("\r", "").strip():
+            print(line, file=sys.stderr, flush=True)
+        return len(text)
 
 
 def length(**wanted):

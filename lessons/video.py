@@ -453,10 +453,11 @@ class InRhythm:
     def __init__(self, generator, extra):
         self.network, self.extra = generator, extra
         self.discriminator = extra.discriminator
+        self.noise = torch.randn(256, LATENT - OWN, generator=torch.Generator().manual_seed(0))
 
     def generator(self, real, fake, more, conditions):
         ids, _, rhythms = conditions
-        noise = torch.randn(len(ids), LATENT - OWN, device=ids.device)
+        noise = self.noise[:len(ids)].to(ids.device)  # always the same: runs can be resumed
         speed = self.network.speed(self.network._ask(noise, ids)[3])[..., 0]   # (N, T)
         off = 1 + speed.sigmoid() - rhythms.nan_to_num()[:, None] / 0.75
         even = ~rhythms.isnan()                                                # (N,)

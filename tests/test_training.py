@@ -1,5 +1,6 @@
 """The shared loop: it resumes exactly, stops in time, keeps what was trained and moves one side."""
 
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -447,3 +448,16 @@ def test_wgan_gp_resumes_exactly(tmp_path):
     resumed = toy_run()
     resumed.load(tmp_path)
     assert_same(fit(resumed, steps=20, loss=losses.Wasserstein, r1=0), whole)
+
+
+def test_a_log_gets_plain_lines_and_no_bar(capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    bar = training.progress(total=40, desc="training", unit="step")
+    for _ in range(40):
+        bar.update(1)
+    bar.close()
+    told = capsys.readouterr().err
+    assert "\r" not in told
+    lines = told.splitlines()
+    assert 1 <= len(lines) <= 3 and all(line.startswith("training: ") for line in lines)
+    assert "40 of 40 step" in lines[-1]
