@@ -153,21 +153,21 @@ def film(clips, i=0):
 
 def film_html(clips, i=0):
     """Clip i as an HTML element: a video with sound and its caption."""
-    content = mp4(clips.video[i], clips.audio[i], clips.fps, clips.sample_rate)
-    return video_html(content, clips.captions[i])
+    return player(mp4(clips.video[i], clips.audio[i], clips.fps, clips.sample_rate),
+                  clips.captions[i])
 
 
-def video_html(content, caption, subtitles=None):
-    """An mp4 file (bytes) as an HTML element with a caption; a player that makes it larger keeps
-    its pixels sharp. subtitles: as WebVTT, for the player to show."""
-    def address(kind, data):
-        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-    track = subtitles and (f'<track kind="subtitles" default label="subtitles" '
-                           f'src="{address("text/vtt", subtitles.encode())}">')
+def player(data, caption, subtitles=None):
+    """Bytes of an mp4 file as an HTML element, under it its caption; where it is shown larger than
+    it is, its pixels stay sharp. subtitles: as WebVTT, for the browser to draw over the film."""
+    def address(kind, content):
+        return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    track = f'<track default kind="subtitles" label="script" ' \
+            f'src="{address("text/vtt", subtitles.encode())}">' if subtitles else ""
     caption = html.escape(caption, quote=True)
     return HTML(f'<figure style="margin:0"><video controls loop playsinline width="360" '
                 f'style="image-rendering:pixelated" aria-label="Film: {caption}" '
-                f'src="{address("video/mp4", content)}">{track or ""}</video>'
+                f'src="{address("video/mp4", data)}">{track}</video>'
                 f'<figcaption>{caption}</figcaption></figure>')
 
 

@@ -573,6 +573,7 @@ class Bend(video.MatchAndSpread):
         return super().generator(real, fake, more, conditions) + self.weight * bend
 
 
+GAME = "lesson 4's game"
 # name -> generator, discriminator, what is added to the losses. The first has no remedy against
 # frames that do not follow from each other; the next three have one each, then come all that lesson
 # 4 has, the same without a smooth path, and the same with a penalty.
@@ -581,7 +582,7 @@ VARIANTS = {
     "temporal discriminator": (video.PathGenerator, video.PathDiscriminator, OfFrames),
     "sparse frames": (video.PathGenerator, SparseFrames, OfFrames),
     "energy score of changes": (video.PathGenerator, FramesOnly, video.MatchAndSpread),
-    "lesson 4's game": (video.PathGenerator, video.PathDiscriminator, video.MatchAndSpread),
+    GAME: (video.PathGenerator, video.PathDiscriminator, video.MatchAndSpread),
     "noise anew in each frame": (without_path, video.PathDiscriminator, video.MatchAndSpread),
     "penalty on bends": (video.PathGenerator, video.PathDiscriminator, Bend),
 }
@@ -630,7 +631,7 @@ def compare(steps=800, seeds=2, films=8000, n=128, found=None, write=None):
         row |= {"seconds": round(run.seconds / run.step, 4),
                 "parameters": sum(weight.numel() for part in (run.generator, run.discriminator)
                                   for weight in part.parameters())}
-        if name == next(iter(VARIANTS)):
+        if name == GAME:
             model.generator.eval()
             row["calm"] = measured(model, n)
         found["variants"][name].append(row)

@@ -5,6 +5,7 @@ checkpoint: a resumed run continues exactly, and a run on another device draws t
 """
 
 import copy
+import io
 import os
 import sys
 import time
@@ -289,7 +290,8 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
         must_be_writable(folder)  # told now, not after the training
         for unfinished in Path(folder).glob("*.part"):  # of a training that was killed
             unfinished.unlink(missing_ok=True)
-    bar = progress(total=steps or round(minutes * 60), unit="step" if steps else "s",
+    bar = progress(total=steps or round(minutes * 60), desc="training",
+                   unit="step" if steps else "s",
                    initial=min(steps, run.step) if steps else round(run.seconds))
     shown = saved = time.perf_counter()
     try:
@@ -320,26 +322,21 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
     return run
 
 
-def progress(**how):
-    """A progress bar: one that moves on a terminal and in a notebook, and in a log a plain line
-    every half minute. how: what tqdm takes."""
-    notebook = tqdm.__module__ == "tqdm.auto"  # where it makes a class of its own
-    if sys.stderr.isatty() or notebook:
-        return tqdm(desc="training", mininterval=0.5, **how)
-    return tqdm(desc="training", mininterval=30, file=_Lines(), ascii=True, ncols=80,
-                bar_format="{desc}: {n_fmt} of {total_fmt} {unit}, {percentage:.0f}%, "
-                           "{elapsed} gone, {remaining} to go", **how)
+def progress(**what):
+    """A bar of tqdm on a terminal and in a notebook; in a log, a plain line every half minute."""
+    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        return tqdm(**what, mininterval=0.5)
+    return tqdm(**what, file=_Lines(), mininterval=30, bar_format="{desc}: {n_fmt} of {total_fmt} "
+                "{unit}, {elapsed} gone, {remaining} to go")
 
 
-class _Lines:
-    """A file for tqdm that writes each state of the bar as a line of its own."""
+class _Lines(io.TextIOBase):
+    """Standard error for a log: what tqdm writes, as lines, without going back on any."""
 
     def write(self, text):
-        if text.strip():
-            print(text.strip(), file=sys.stderr, flush=True)
-
-    def flush(self):
-        pass
+        if line := text.replace("\r", "").strip():
+            print(line, file=sys.stderr, flush=True)
+        return len(text)
 
 
 def length(**wanted):

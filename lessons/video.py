@@ -27,6 +27,7 @@ from lessons.attention import WordAttention
 from lessons.checkpoints import load_checkpoint, save_checkpoint, write_whole
 from lessons.errors import CourseError
 from lessons.losses import NonSaturating, Relativistic
+from lessons.scene import ACTIONS
 from lessons.text_conditioning import (
     Matching,
     TextEncoder,
@@ -44,6 +45,7 @@ PATH = CONTENT + 1 + MOTION
 LATENT = 48    # numbers of noise that become one path
 OWN = 5        # of them have one meaning each: what is open (3), where a film begins, which foot
 OVERTONES = (1.0, 2.0, 3.0, 4.0)  # as in music: an oscillator's swing is made of these multiples
+SLOWEST = 2 * math.pi * 0.75 / 8  # radians a frame of an oscillator: 0.75 turns a second
 FRAMES = 16    # of a film
 TOGETHER = 4   # frames of one film in a batch of the autoencoder
 MODEL = "theatre"  # the name that a checkpoint of this lesson carries
@@ -97,11 +99,32 @@ def recast(who, what):
 def turns(start, speed):
     """How far oscillators have turned, in radians: start (N, K), speed (N, T, K) -> (N, T, K).
 
-        turn_t = 2 pi start + sum over frames up to t of softplus(speed)
+        turn_t = 2 pi start + SLOWEST * sum over frames up to t of 1 + sigmoid(speed)
 
-    The sum makes the rhythm even where the speed is, and lets it change without a jump.
+    The sum makes the rhythm even where the speed is, and lets it change without a jump. All speeds
+    lie within one octave: a rhythm and its double are never both in reach, so that every gait
+    turns once a cycle, and one can become another.
     """
-    return 2 * math.pi * start[:, None] + F.softplus(speed).cumsum(1)
+    return 2 * math.pi * start[:, None] + SLOWEST * (1 + speed.sigmoid()).cumsum(1)
+
+
+def rhythm(motion, K=3, even=0.8):
+    """How fast films step: motion (N, T, C) -> turns a second (N,), nan for who does not step
+    evenly.
+
+    At each speed from 0.75 to 1.5 turns a second, a mean, sines and cosines of K multiples are
+    fitted to all numbers of the motion; the speed that leaves least is the rhythm, if it explains
+    the share `even` of the motion. So is the pitch of a voice found: many overtones, one speed.
+    """
+    motion = motion - motion.mean(1, keepdim=True)
+    speeds = torch.linspace(0.75, 1.5, 31)
+    turned = 2 * math.pi / 8 * torch.arange(motion.shape[1])[:, None] * torch.arange(1, K + 1)
+    waves = speeds[:, None, None] * turned                                     # (31, T, K)
+    waves = torch.cat([torch.ones_like(waves[..., :1]), waves.sin(), waves.cos()], 2)
+    basis = torch.linalg.qr(waves)[0]                                          # (31, T, 2 K + 1)
+    held = torch.stack([(one.T @ motion).square().sum((1, 2)) for one in basis], 1)   # (N, 31)
+    most, best = held.max(1)
+    return torch.where(most > even * motion.square().sum((1, 2)), speeds[best], torch.nan)
 
 
 class FrameEncoder(nn.Module):
@@ -299,7 +322,22 @@ class PathGenerator(nn.Module):
     def explained(self, z, ids):
         """(paths (N, T, D), attention (N, T, L) of the frames to the words, mean of the heads)."""
         open_, where, foot, rest = z.split([3, 1, 1, LATENT - OWN], 1)
-        full = complete(ids, open_)                                            # (N, L + 3)
+        who, what, content, x, attention = self._ask(rest, complete(ids, open_))
+        step, motion = 0.2 * self.step(x), self._move(x, evenly(foot))         # (N, T, .) each
+        if not self.training:
+            step, motion = calm(step, motion)
+        content = content[:, None].expand(-1, FRAMES, -1)                      # (N, T, CONTENT)
+        way = step.cumsum(1) + 0.05 * self.sway(torch.cat([content, motion], 2))   # (N, T, 1)
+        edges = self.edges(torch.cat([who, what.mean(1)], 1))                  # (N, 2)
+        place = way + begin(way[..., 0], edges, evenly(where))[:, None]        # (N, T, 1)
+        said = attention.mean(1)[..., :ids.shape[1]]                           # (N, T, L)
+        return torch.cat([content, place, motion], 2), \
+            said / said.sum(2, keepdim=True).clamp(min=1e-6)
+
+    def _ask(self, rest, full):
+        """What noise (N, LATENT - OWN) and completed captions (N, L + 3) say: of the film (N, 128),
+        of its frames (N, T, 128), the content (N, CONTENT), what is asked of each frame's movement
+        (N, T, width), and the attention (N, heads, T, L + 3)."""
         words, states, _ = self.text(full)
         noise = self.noise(rest)                                               # (N, 128)
         who, _ = self.who(words, states, full > 0)                             # (N, 1, 128)
@@ -307,16 +345,7 @@ class PathGenerator(nn.Module):
         what, attention = self.what(words, states, full > 0)                   # (N, T, 128)
         still = torch.cat([noise, content], 1)[:, None].expand(-1, FRAMES, -1)
         x = self.enter(torch.cat([what, still], 2))                            # (N, T, width)
-        step, motion = 0.2 * self.step(x), self._move(x, evenly(foot))         # (N, T, .) each
-        if not self.training:
-            step, motion = calm(step, motion)
-        content = content[:, None].expand(-1, FRAMES, -1)                      # (N, T, CONTENT)
-        way = step.cumsum(1) + 0.05 * self.sway(torch.cat([content, motion], 2))   # (N, T, 1)
-        edges = self.edges(torch.cat([who[:, 0], what.mean(1)], 1))            # (N, 2)
-        place = way + begin(way[..., 0], edges, evenly(where))[:, None]        # (N, T, 1)
-        said = attention.mean(1)[..., :ids.shape[1]]                           # (N, T, L)
-        return torch.cat([content, place, motion], 2), \
-            said / said.sum(2, keepdim=True).clamp(min=1e-6)
+        return who[:, 0], what, content, x, attention
 
     def _move(self, x, foot):
         """Postures (N, T, MOTION) from what is asked of each frame x (N, T, width) and the phase of
@@ -391,7 +420,8 @@ def _beside(one, other):
 
 class MatchAndSpread:
     """What is added to the adversarial losses: paths must match their captions, and those of one
-    caption must differ as real ones do (`energy_score`, of the paths and of their changes).
+    caption must differ as real ones do (`energy_score`, of the paths, of their changes, and of how
+    these change).
 
     match, spread: what the two weigh for the generator. The discriminator learns to match with
     weight 1 (or not at all, where match is 0); a generator that is pressed as hard makes the most
@@ -406,8 +436,33 @@ class MatchAndSpread:
         return contrastive_loss(films, sentences, scale[0], conditions[1]) if self.match else 0.0
 
     def generator(self, real, fake, more, conditions):
-        apart = energy_score(real, fake) + energy_score(real.diff(dim=1), fake.diff(dim=1))
+        apart = sum(energy_score(real.diff(n, 1), fake.diff(n, 1)) for n in range(3))
         return self.match * self.discriminator(more, conditions) + self.spread * apart
+
+
+class InRhythm:
+    """What is added to the losses, and one thing more for the generator: its oscillator turns as
+    fast as the real film of the same caption steps, where that has a `rhythm`.
+
+        mean of (1 + sigmoid(speed) - rhythm / 0.75)^2
+
+    The game alone would settle for whatever speed it finds first: over sixteen frames a speed that
+    is off by half a turn a second is no better than one that is off by a whole one.
+    """
+
+    def __init__(self, generator, extra):
+        self.network, self.extra = generator, extra
+        self.discriminator = extra.discriminator
+        self.noise = torch.randn(256, LATENT - OWN, generator=torch.Generator().manual_seed(0))
+
+    def generator(self, real, fake, more, conditions):
+        ids, _, rhythms = conditions
+        noise = self.noise[:len(ids)].to(ids.device)  # always the same: runs can be resumed
+        speed = self.network.speed(self.network._ask(noise, ids)[3])[..., 0]   # (N, T)
+        off = 1 + speed.sigmoid() - rhythms.nan_to_num()[:, None] / 0.75
+        even = ~rhythms.isnan()                                                # (N,)
+        return self.extra.generator(real, fake, more, conditions) \
+            + (even[:, None] * off.square()).mean()
 
 
 def energy_score(real, fake):
@@ -688,18 +743,33 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
     """
     torch.manual_seed(seed)
     pairs = paths.cpu().unflatten(0, (-1, 2))                                  # (N / 2, 2, T, D)
+    often = how_often(wordings.meanings[:, 0])                                 # (N / 2,)
+    speeds = rhythm(pairs.flatten(0, 1)[..., CONTENT + 1:]).view(-1, 2)        # (N / 2, 2)
 
     def draw(n, rng):
-        rows = torch.randint(len(pairs), (n // 2,), generator=rng)
+        rows = torch.multinomial(often, n // 2, replacement=True, generator=rng)
         ids, said = wordings.draw(rows, rng)
         return pairs[rows].flatten(0, 1), ids.repeat_interleave(2, 0), \
-            said.repeat_interleave(2, 0)
+            said.repeat_interleave(2, 0), speeds[rows].flatten()
     generator, discriminator = networks() if networks else (PathGenerator(), PathDiscriminator())
-    learn_sway(generator, paths, seed)
+    if not (folder and (Path(folder) / training.CHECKPOINT).exists()):
+        learn_sway(generator, paths, seed)
+    generator.sway.requires_grad_(False)
     discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
     run = training.Run(generator, discriminator, model=f"{MODEL} paths", seed=seed, device=device)
     return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
-               extra=extra or MatchAndSpread(), decay=0.998, **length)
+               extra=InRhythm(generator, extra or MatchAndSpread()), decay=0.998, **length)
+
+
+def how_often(meanings, times=4):
+    """How often scenes are drawn, (N,): those in which a walk becomes a run or a run a walk so many
+    `times` as the others. They are one in twenty, and only they show how one gait becomes another.
+
+    meanings (N, 6): see `text_conditioning.meanings`.
+    """
+    actions = meanings[:, 2:4]
+    gaits = [(actions == ACTIONS.index(action)).any(1) for action in ("walk", "run")]
+    return 1 + (times - 1) * (gaits[0] & gaits[1]).float()
 
 
 def learn_sway(generator, paths, seed=0, steps=1000):
@@ -717,7 +787,6 @@ def learn_sway(generator, paths, seed=0, steps=1000):
         return left.diff(n=2, dim=1).square().mean()
     run = training.Supervised(generator.sway, model=f"{MODEL} sway", seed=seed)
     training.fit_supervised(run, draw, loss, steps=steps)
-    generator.sway.requires_grad_(False)
 
 
 def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):

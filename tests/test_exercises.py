@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from lessons import exercises, losses, measuring, mlp_gan
 from lessons.errors import CourseError
+from lessons.scene import Scene
 
 exercises.exercise("0.1")  # loads all
 ALL = sorted(exercises.EXERCISES.items())
@@ -153,7 +154,7 @@ def _paste(windows, place, size):
 def _turns(start, speed):
     angle, angles = start * 2 * torch.pi, []
     for t in range(speed.shape[1]):
-        angle = angle + torch.log1p(speed[:, t].exp())
+        angle = angle + 3 * torch.pi / 16 * (2 - 1 / (1 + speed[:, t].exp()))
         angles.append(angle)
     return torch.stack(angles, 1)
 
@@ -215,6 +216,39 @@ def _columns(waves, window, hop):
 def _shifted(heard, seen, k):
     late, T = heard[:, k:], seen.shape[1]
     return (late, seen[:, torch.arange(k, T)]), (late, seen[:, torch.arange(T - k)])
+
+
+def _carry_on(before, said):
+    actor, color, direction, music = (
+        getattr(before, name) if getattr(said, name) is None else getattr(said, name)
+        for name in ("actor", "color", "direction", "music"))
+    return Scene(actor, color, said.actions, direction, music)
+
+
+def _stand(place):
+    place = place.clone()
+    for k in range(1, len(place)):
+        if place[k].max() - place[k].min() > 1 - 2 * 0.2:
+            continue
+        place[k] += place[k - 1, -1] - place[k, 0]
+        place[k] += max(0.0, 0.2 - float(place[k].min()))
+        place[k] -= max(0.0, float(place[k].max()) - 0.8)
+    return place
+
+
+def _wrap(words, between, length, most):
+    rows, row = [], []
+    for word in words:
+        if row and length(between.join([*row, word])) > most:
+            rows.append(between.join(row))
+            row = []
+        row.append(word)
+    return [*rows, between.join(row)]
+
+
+def _clear(whole, without):
+    signs = {np.sign(a - b) for a in whole for b in without}
+    return len(signs) == 1 and 0 not in signs
 
 
 def _hits(heard, seen, within=1 / 8):
@@ -288,6 +322,7 @@ RIGHT = {
     "6.4": _pick,
     "7.1": _columns,
     "7.2": lambda columns, size: torch.polar(size, columns.angle()) * (columns != 0),
+    "8.1": _carry_on, "8.2": _stand, "8.3": _wrap, "8.4": _clear,
     "7.3": _shifted, "7.4": _hits, "7.5": _av_align,
 }
 

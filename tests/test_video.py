@@ -12,7 +12,7 @@ from lessons.checkpoints import DATA, load_checkpoint, save_checkpoint
 from lessons.errors import CourseError
 from lessons.losses import NonSaturating, Relativistic
 from lessons.scene import Scene
-from lessons.text_conditioning import encode
+from lessons.text_conditioning import encode, meanings
 from lessons.theatre import Theatre
 
 
@@ -136,6 +136,58 @@ def test_the_discriminator_sees_order_and_captions():
     logits = discriminator(paths, ids)[0]
     assert not torch.allclose(logits, discriminator(paths.flip(1), ids)[0], atol=1e-4)
     assert not torch.allclose(logits, discriminator(paths, ids.flip(0))[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.05, 1.325])
+def test_the_rhythm_of_a_movement_is_found_among_its_overtones(speed):
+    rng = torch.Generator().manual_seed(0)
+    turned = 2 * torch.pi * speed / 8 * torch.arange(16)[:, None, None] * torch.arange(1, 4)
+    height, start = torch.rand(16, 3, generator=rng), torch.rand(16, 3, generator=rng)
+    motion = (height * (turned + 7 * start).sin()).sum(2)                      # (T, C)
+    motion = motion + 0.02 * torch.randn(16, 16, generator=rng)
+    assert abs(float(video.rhythm(motion[None])) - speed) < 0.03
+
+
+def test_what_has_no_rhythm_is_told_apart():
+    rng = torch.Generator().manual_seed(0)
+    assert video.rhythm(torch.randn(50, 16, 16, generator=rng)).isnan().all()
+    assert video.rhythm(torch.ones(1, 16, 16)).isnan().all()                   # who stands
+
+
+def test_a_walk_that_becomes_a_run_is_drawn_more_often():
+    texts = ["a man walks then runs", "一个男人先跑后走", "a man walks", "a man runs then jumps"]
+    assert video.how_often(meanings(texts)).tolist() == [4, 4, 1, 1]
+
+
+class _Nothing:
+    """Adds nothing to the losses."""
+
+    @staticmethod
+    def discriminator(more, conditions):
+        return 0.0
+
+    @staticmethod
+    def generator(real, fake, more, conditions):
+        return 0.0
+
+
+def test_the_oscillator_learns_the_rhythm_of_words():
+    """Films of two captions step at 0.8 and 1.3 turns a second, those of a third not evenly."""
+    torch.manual_seed(0)
+    generator = video.PathGenerator()
+    extra, optimizer = video.InRhythm(generator, _Nothing), torch.optim.Adam(generator.parameters())
+    ids = encode(["a man walks", "a man runs", "a man stands"]).repeat(8, 1)   # (N, L)
+    rhythms = torch.tensor([0.8, 1.3, torch.nan]).repeat(8)
+    losses = []
+    for _ in range(80):
+        optimizer.zero_grad()
+        losses.append(extra.generator(None, None, None, [ids, None, rhythms]))
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[-1] < losses[0] / 10
+    x = generator._ask(torch.randn(3, video.LATENT - video.OWN), ids[:3])[3]
+    found = 0.75 * (1 + generator.speed(x)[..., 0].sigmoid())                  # (3, T)
+    assert (found[:2] - rhythms[:2, None]).abs().max() < 0.15
 
 
 def test_relativistic_loss_compares_pairs():

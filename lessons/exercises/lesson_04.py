@@ -3,11 +3,10 @@
 import math
 
 import torch
-from torch.nn import functional as F
 
 from lessons import video
 from lessons.exercises import Exercise, rng
-from lessons.video import CONTENT, MOTION, PATH
+from lessons.video import CONTENT, MOTION, PATH, SLOWEST
 
 
 # 4.1 -------------------------------------------------------------------------------------------
@@ -97,23 +96,31 @@ def _begin(start):
     return 2 * math.pi * start[:, None]
 
 
+def _pace(speed):
+    return SLOWEST * (1 + speed.sigmoid())
+
+
 Exercise("4.3", ours=video.turns, cases=_oscillators, mistakes=[
     ("You added up over the films, axis 0: the frames are axis 1.",
-     lambda start, speed: _begin(start) + F.softplus(speed).cumsum(0)),
+     lambda start, speed: _begin(start) + _pace(speed).cumsum(0)),
     ("You added up over the oscillators, the last axis: the frames are axis 1.",
-     lambda start, speed: _begin(start) + F.softplus(speed).cumsum(2)),
+     lambda start, speed: _begin(start) + _pace(speed).cumsum(2)),
     ("Nothing is added up: this is the speed at each frame, not how far it has turned.",
-     lambda start, speed: _begin(start) + F.softplus(speed)),
-    ("A speed may come out negative: without softplus an oscillator can turn back.",
-     lambda start, speed: _begin(start) + speed.cumsum(1)),
-    ("The sum was taken before softplus: make each speed positive first, then add up.",
-     lambda start, speed: _begin(start) + F.softplus(speed.cumsum(1))),
+     lambda start, speed: _begin(start) + _pace(speed)),
+    ("A speed may come out negative: without sigmoid an oscillator can turn back.",
+     lambda start, speed: _begin(start) + SLOWEST * (1 + speed).cumsum(1)),
+    ("The sum was taken before sigmoid: bound each speed first, then add up.",
+     lambda start, speed: _begin(start) + _pace(speed.cumsum(1))),
+    ("The 1 is added once instead of at every frame: it belongs inside the sum.",
+     lambda start, speed: _begin(start) + SLOWEST * (1 + speed.sigmoid().cumsum(1))),
+    ("The 1 is missing: an oscillator could stand still.",
+     lambda start, speed: _begin(start) + SLOWEST * speed.sigmoid().cumsum(1)),
     ("The start is missing: all films would begin with the same foot.",
-     lambda start, speed: F.softplus(speed).cumsum(1)),
+     lambda start, speed: _pace(speed).cumsum(1)),
     ("The start is counted in turns, the result in radians: a turn is 2 pi.",
-     lambda start, speed: start[:, None] + F.softplus(speed).cumsum(1)),
+     lambda start, speed: start[:, None] + _pace(speed).cumsum(1)),
     ("The start is added at every frame anew: it belongs outside the sum.",
-     lambda start, speed: (_begin(start) + F.softplus(speed)).cumsum(1)),
+     lambda start, speed: (_begin(start) + _pace(speed)).cumsum(1)),
 ])
 
 

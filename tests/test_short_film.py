@@ -1,0 +1,146 @@
+"""Lesson 8: scripts, one actor throughout, subtitles, the film as a file, the ideas taken away."""
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from lessons import captions, measuring, short_film, video
+from lessons.errors import CourseError
+from lessons.scene import Scene
+from lessons.text_conditioning import encode
+
+SCRIPT = """a red woman walks to the right with calm music
+then she runs
+
+一个女人跳
+waves to the left without music"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    return video.load_model("theatre")
+
+
+@pytest.fixture(scope="module")
+def film(model):
+    return short_film.shoot(model, SCRIPT, seed=3)
+
+
+def test_a_line_takes_what_it_leaves_open_from_the_line_before():
+    lines, scenes = short_film.read_script(SCRIPT)
+    assert lines == [line for line in SCRIPT.splitlines() if line]
+    assert scenes == [Scene("woman", "red", ("walk",), "right", "calm"),
+                      Scene("woman", "red", ("run",), "right", "calm"),
+                      Scene("woman", "red", ("jump",), "right", "calm"),
+                      Scene("woman", "red", ("wave",), "left", "none")]
+
+
+def test_a_script_can_be_chinese_with_a_pronoun():
+    _, scenes = short_film.read_script("一个红衣男人走\n然后他跑")
+    assert [scene.actions for scene in scenes] == [("walk",), ("run",)]
+    assert scenes[1].actor == "man" and scenes[1].color == "red"
+
+
+def test_what_the_first_line_leaves_open_is_drawn_once():
+    _, scenes = short_film.read_script("someone walks\nruns", seed=5)
+    assert scenes[0].actor == scenes[1].actor and scenes[0].color == scenes[1].color
+    drawn = {short_film.read_script("someone walks", seed=seed)[1][0].color for seed in range(20)}
+    assert len(drawn) > 1
+
+
+@pytest.mark.parametrize("script, sentence", [
+    ("", "one to 8 lines, one a shot, not 0"),
+    ("\n".join(["a man runs"] * 9), "one to 8 lines, one a shot, not 9"),
+    ("a man runs\na man flies", "Line 2 of the script: Unknown word 'flies'"),
+    ("a man runs\nthen she waves", "Line 2 of the script: 'she' would be the man"),
+])
+def test_a_script_that_cannot_be_read_is_told_with_its_line(script, sentence):
+    with pytest.raises(CourseError, match=sentence):
+        short_film.read_script(script)
+
+
+def test_each_shot_begins_where_the_last_one_ended_if_there_is_room():
+    place = torch.tensor([[0.2, 0.3, 0.4], [0.6, 0.7, 0.8], [0.3, 0.5, 0.6]])
+    moved = short_film.stand_where_it_stood(place)
+    assert torch.allclose(moved[0], place[0])
+    assert torch.allclose(moved[1], torch.tensor([0.4, 0.5, 0.6]))
+    assert torch.allclose(moved[2], torch.tensor([0.5, 0.7, 0.8]))     # further is no room
+    endless = torch.tensor([[0.5, 0.5], [0.1, 0.95]])
+    assert torch.equal(short_film.stand_where_it_stood(endless)[1], endless[1])
+
+
+def test_a_film_has_two_seconds_of_picture_and_sound_a_line(film):
+    assert film.video.shape == (64, 48, 48, 3) and film.video.dtype == np.uint8
+    assert film.audio.shape == (4 * 16_000,) and np.abs(film.audio).max() <= 1
+    assert film.frames().shape == (64, 461, 384, 3)
+
+
+def test_the_same_actor_plays_all_shots(model):
+    """In every shot of 12 scripts the judge reads the actor and the colour of the first line."""
+    texts = [captions.describe(Scene(actor, color, ("walk",), "right", "none"))
+             for actor in ("man", "woman", "child") for color in ("red", "blue", "green", "yellow")]
+    shots = [short_film.shoot(model, text + "\nruns\njumps\nwaves to the left").shots.video
+             for text in texts]
+    reading = measuring.read_clips(measuring.clip_judge(), np.concatenate(shots))
+    for name in ("actor", "color"):
+        read = reading[name].argmax(1).view(12, 4)
+        said = measuring.asked(texts, {name: measuring.ATTRIBUTES[name]})      # (12, 1)
+        assert (read == said).float().mean() > 0.97
+
+
+def test_a_line_that_is_changed_leaves_the_shots_before_it_as_they_are(model, film):
+    other = short_film.shoot(model, SCRIPT.replace("一个女人跳", "stands"), seed=3)
+    assert np.array_equal(film.video[:32], other.video[:32])
+    assert not np.array_equal(film.video[32:48], other.video[32:48])
+
+
+def test_the_file_is_h264_and_aac_as_browsers_play_them(film, tmp_path):
+    film.save(tmp_path / "film.mp4")
+    with av.open(tmp_path / "film.mp4") as container:
+        picture, sound = container.streams.video[0], container.streams.audio[0]
+        assert picture.codec_context.name == "h264" and picture.codec_context.pix_fmt == "yuv420p"
+        assert sound.codec_context.name == "aac"
+        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(picture)]
+        assert abs(container.duration / 1e6 - 8) < 0.3                         # seconds
+    assert len(shown) == 64
+    off = abs(shown[0][:384].astype(int) - film.frames()[0, :384])
+    assert off.mean() < 6
+    with pytest.raises(CourseError, match="ends in .mp4"):
+        film.save(tmp_path / "film.gif")
+
+
+def test_subtitles_are_drawn_and_differ():
+    scene = Scene("man", "red", ("run",), "right", "none")
+    strips = [short_film.subtitle(line, scene, 384) for line in ("a man runs", "a man walks")]
+    assert strips[0].shape == (77, 384, 3) and strips[0].max() > 200
+    assert not np.array_equal(*strips)
+    chinese = short_film.subtitle("一个男人跑步", scene, 384)
+    assert chinese.max() > 200
+
+
+def test_long_lines_are_wrapped_between_words():
+    rows = short_film.wrap("one two three four".split(), " ", len, 9)
+    assert rows == ["one two", "three", "four"]
+    assert short_film.wrap(list("abcdef"), "", len, 4) == ["abcd", "ef"]
+    assert short_film.wrap(["incomprehensible", "a"], " ", len, 5) == ["incomprehensible", "a"]
+
+
+def test_a_discriminator_that_sees_no_caption_judges_all_alike():
+    torch.manual_seed(0)
+    paths, blind = torch.randn(2, 16, video.PATH), short_film.SeesNoCaption()
+    one, other = (blind(paths, encode([text] * 2))[0] for text in ("a man walks", "一个女人跳"))
+    assert torch.equal(one, other)
+
+
+def test_the_comparison_plays_every_game_and_goes_on_where_it_was_cut(monkeypatch):
+    monkeypatch.setattr(short_film, "GAMES", {name: short_film.GAMES[name] for name in
+                                              ("nothing", "3 · D sees the caption")})
+    monkeypatch.setattr(short_film, "measured", lambda model: {"obeyed": float(bool(model.sound))})
+    written = []
+    found = short_film.compare(steps=1, seeds=1, films=40,
+                               write=lambda found: written.append(str(found)))
+    assert len(written) == 2
+    rows = {name: [row["seed"] for row in rows] for name, rows in found["ideas"].items()}
+    assert rows == dict.fromkeys(short_film.GAMES | short_film.SOUNDS, [0])
+    assert short_film.compare(steps=1, seeds=1, films=40, found=found) is found
