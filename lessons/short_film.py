@@ -1,15 +1,18 @@
 """Lesson 8: a script of one to eight lines becomes one film, with subtitles, sound and one actor.
 
-`python -m lessons.short_film` plays the game with each idea of the course taken away and writes
-what that costs to data/ablation.json.
+`python -m lessons.short_film SCRIPT.txt FILM.mp4` shoots one. `python -m lessons.short_film
+compare` plays the game with each idea of the course taken away and writes what that costs to
+data/ablation.json.
 
-Axes: K shots, one a line, T frames of a shot, H height, W width, D numbers of a path, L words.
+Axes: K shots, one a line, M takes of a shot, of which one is kept, T frames of a shot, H height, W
+width, D numbers of a path, L words, B frequencies and C columns of a spectrogram.
 """
 
 import functools
 import json
 import math
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +41,22 @@ from lessons.errors import CourseError
 from lessons.scene import Scene
 from lessons.text_conditioning import decode, encode
 from lessons.theatre import Theatre
-from lessons.video import CONTENT, LATENT, Films, MatchAndSpread, PathDiscriminator, PathGenerator
+from lessons.video import (
+    CONTENT,
+    LATENT,
+    MOTION,
+    Films,
+    MatchAndSpread,
+    PathDiscriminator,
+    PathGenerator,
+)
 
 LINES = 8     # of a script, at most
+TAKES = 32    # of each shot
 MARGIN = 0.2  # frame widths on either side that the middle of a figure keeps off
 ZOOM = 8      # screen pixels of a pixel
 STRIP = 0.2   # height of the subtitles, in frame heights
+FADE = (0.15, 0.55)  # how much light the first two frames after a cut have, and the last two before
 PRONOUNS = {"he": ("man", "child"), "she": ("woman", "child"), "他": ("man", "child"),
             "她": ("woman", "child")}
 # families with Chinese characters that come with the usual systems
@@ -101,9 +114,37 @@ def carry_on(before, said):
 
 
 # From shots to a film ---------------------------------------------------------------------------
-def cast(paths):
-    """One actor for all shots: paths (K, T, D) -> the same, with the content of the first shot."""
-    return video.recast(paths[:1].expand_as(paths), paths)
+def cast(paths, scenes):
+    """One actor in all shots: paths (K, T, D) of scenes -> the same, each with the content of the
+    first shot that has the same actor in the same colour, who looks to the same side.
+
+    Where somebody looks belongs to a path's content: with that of a shot to the other side one
+    would see ghosts. One noise gives one build, so who turns round is the same person still.
+    """
+    looks = [(scene.actor, scene.color, scene.direction) for scene in scenes]
+    return video.recast(paths[[looks.index(look) for look in looks]], paths)
+
+
+def best_take(last, takes):
+    """Which take goes on best from the last two frames: last (2, D), takes (M, T, D) -> a number.
+
+        |x[-2] - 2 x[-1] + y[0]|^2 + |x[-1] - 2 y[0] + y[1]|^2,   x the last postures, y the next
+
+    In a movement that goes on, these two second differences across the seam are small (lesson 6).
+    Only postures count: where a take stands can be changed.
+    """
+    last, takes = last[:, -MOTION:], takes[..., -MOTION:]
+    seam = torch.cat([last.expand(len(takes), -1, -1), takes[:, :2]], 1)       # (M, 4, MOTION)
+    return int(seam.diff(n=2, dim=1).square().sum((1, 2)).argmin())
+
+
+def best_takes(takes):
+    """The take to keep of each shot, (K, M, T, D) -> K numbers: the first one of the first shot,
+    and of each other shot the one that goes on best."""
+    kept = [0]
+    for last, shot in zip(takes, takes[1:], strict=False):
+        kept.append(best_take(last[kept[-1], -2:], shot))
+    return kept
 
 
 def stand_where_it_stood(place):
@@ -120,13 +161,22 @@ def stand_where_it_stood(place):
     return torch.stack(moved)
 
 
+def cuts(place, scenes, step=0.06):
+    """Before which shots the film is cut, K of bool: where a figure could not begin where it stood,
+    but for a `step` in frame widths, and where it is somebody else. place: (K, T)."""
+    same = [(a.actor, a.color) == (b.actor, b.color)
+            for a, b in zip(scenes, scenes[1:], strict=False)]
+    near = (place[1:, 0] - place[:-1, -1]).abs() <= step
+    return [False, *(not (one and other) for one, other in zip(same, near.tolist(), strict=True))]
+
+
 def subtitle(line, scene, width):
     """A line as white words on a dark strip under a picture: uint8 (width / 5, width, 3).
 
     Chinese is drawn where the machine has a font for it; where it has none, the strip says in
     English what the scene shows.
     """
-    font = chinese_font() if language(line) == "zh" else font_file("DejaVu Sans")
+    font = chinese_font() if re.search("[\u4e00-\u9fff]", line) else font_file("DejaVu Sans")
     text = line if font else captions.describe(scene)
     strip = Image.new("RGB", (width, round(STRIP * width)), (16, 16, 16))
     draw, size = ImageDraw.Draw(strip), width // 16
@@ -171,41 +221,70 @@ def chinese_font():
     return next(filter(None, map(font_file, CHINESE)), None)
 
 
+def clock(seconds):
+    """A moment as subtitles have it: 3725.5 -> "01:02:05.500"."""
+    thousandths = round(1000 * seconds)
+    return (f"{thousandths // 3_600_000:02}:{thousandths // 60_000 % 60:02}:"
+            f"{thousandths // 1000 % 60:02}.{thousandths % 1000:03}")
+
+
+def fade(video, before):
+    """Films (K, T, H, W, 3) of which one turns dark and the next bright again at a cut: time has
+    passed. before: K of bool, of `cuts`."""
+    light = np.ones((*video.shape[:2], 1, 1, 1), np.float32)
+    for k in np.flatnonzero(before):
+        light[k, :2, 0, 0, 0], light[k - 1, -2:, 0, 0, 0] = FADE, FADE[::-1]
+    return (video * light).round().astype(np.uint8)
+
+
 @dataclass
 class ShortFilm:
     """A film of K shots. video: uint8 (K T, H, W, 3); audio: float32 (samples,), -1 to 1; lines: K
-    strings; scenes: what each shot shows; shots: the same as `Films`, shot by shot, each with the
-    caption that the model was given."""
+    strings; scenes: what each shot shows; cuts: K of bool, see `cuts`; shots: the same as `Films`,
+    shot by shot, each with the caption that the model was given."""
 
     video: np.ndarray
     audio: np.ndarray
     lines: list
     scenes: list
+    cuts: list
     shots: Films
 
-    def frames(self):
-        """The pictures as they are played, enlarged and with subtitles: uint8 (K T, H', W', 3)."""
-        strips = [subtitle(line, scene, self.video.shape[2] * ZOOM)
+    def frames(self, words=True):
+        """The pictures as they are played, enlarged, dark around cuts, and with subtitles, or with
+        an empty strip: uint8 (K T, H', W', 3)."""
+        strips = [subtitle(line if words else "", scene, self.video.shape[2] * ZOOM)
                   for line, scene in zip(self.lines, self.scenes, strict=True)]
-        T = len(self.video) // len(self.lines)
-        return np.stack([np.concatenate([frame.repeat(ZOOM, 0).repeat(ZOOM, 1), strips[i // T]])
-                         for i, frame in enumerate(self.video)])
+        shots = fade(self.shots.video, self.cuts)
+        return np.stack([np.concatenate([frame.repeat(ZOOM, 0).repeat(ZOOM, 1), strip])
+                         for shot, strip in zip(shots, strips, strict=True) for frame in shot])
 
-    def mp4(self):
-        """The film as bytes of an mp4 file (H.264 and AAC)."""
-        return show.mp4(self.frames(), self.audio, self.shots.fps, self.shots.sample_rate, zoom=1)
+    def mp4(self, words=True):
+        """The film as bytes of an mp4 file (H.264 and AAC); words: as for `frames`."""
+        return show.mp4(self.frames(words), self.audio, self.shots.fps, self.shots.sample_rate,
+                        zoom=1)
+
+    def subtitles(self):
+        """The lines as subtitles in a text file (WebVTT), each as long as its shot."""
+        length = self.shots.video.shape[1] / self.shots.fps
+        cues = [f"{clock(k * length)} --> {clock((k + 1) * length)}\n{line}"
+                for k, line in enumerate(self.lines)]
+        return "\n\n".join(["WEBVTT", *cues]) + "\n"
 
     def save(self, path):
-        """Write the film to a file whose name ends in .mp4, whole or not at all."""
+        """Write the film to a file whose name ends in .mp4, and its subtitles once more as text to
+        a .vtt file beside it, each whole or not at all."""
         if Path(path).suffix != ".mp4":
             raise CourseError(f"Cannot write '{path}': a short film is a file whose name ends in "
                               f".mp4.")
         write_whole(path, self.mp4())
+        write_whole(Path(path).with_suffix(".vtt"), self.subtitles().encode())
 
 
 def play(film):
-    """Display a `ShortFilm` as a player with sound, under it its script."""
-    display(show.player(film.mp4(), " / ".join(film.lines)))
+    """Display a `ShortFilm` as a player with sound, under it its script. The browser draws the
+    subtitles into the empty strip, since it has letters for every language."""
+    display(show.player(film.mp4(words=False), " / ".join(film.lines), film.subtitles()))
 
 
 @torch.no_grad()
@@ -213,26 +292,46 @@ def shoot(model, script, seed=0):
     """The `ShortFilm` of a script, one shot of two seconds a line.
 
     All shots have one noise: the same actor in the same clothes, who plays to the same tune. Only
-    the words differ, so a line that is not changed gives the same movement again. model: of
-    `video.load_model`; raises what `read_script` raises.
+    the words differ, and with which foot a shot begins, which is chosen so that the movement goes
+    on. A script whose end is changed gives the same film up to there. model: of `video.load_model`;
+    raises what `read_script` raises.
     """
     lines, scenes = read_script(script, seed)
     spoken = [captions.describe(scene, language=language(line))
               for line, scene in zip(lines, scenes, strict=True)]
     rng, device = torch.Generator().manual_seed(seed), model.middle.device
-    z, noise = (torch.randn(1, n, generator=rng).expand(len(lines), -1).to(device)
-                for n in (LATENT, audio.NOISE))
-    ids = encode(spoken).to(device)                                            # (K, L)
+    z, noise = (torch.randn(1, n, generator=rng) for n in (LATENT, audio.NOISE))
+    z = z.repeat(len(lines) * TAKES, 1)
+    feet = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)            # evenly spread
+    z[:, temporal_consistency.FOOT] = feet.repeat(len(lines))
+    ids, kept = encode(spoken).to(device), torch.arange(len(lines))            # (K, L)
     with training.mixed_precision(device):
-        paths, attention = model.generator.explained(z, ids)
-        paths = cast(paths.float() * model.spread + model.middle)              # (K, T, D)
+        made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
+        made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
+        paths, attention = (part.float().unflatten(0, (-1, TAKES)) for part in made)
+        best = best_takes(paths)
+        paths = cast(paths[kept, best] * model.spread + model.middle, scenes)  # (K, T, D)
         paths[..., CONTENT] = stand_where_it_stood(paths[..., CONTENT])
-        waves = model.sound(noise, ids, paths)                                 # (K, S)
+        wave = soundtrack(model.sound, noise.to(device), ids, paths)           # (K samples,)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)
-    shots = Films(video=films, audio=waves.numpy(), captions=spoken,
-                  attention=attention.float().cpu().numpy(), words=decode(ids))
-    return ShortFilm(films.reshape(-1, *films.shape[2:]), waves.flatten().numpy(), lines, scenes,
-                     shots)
+    shots = Films(video=films, audio=wave.reshape(len(lines), -1), captions=spoken,
+                  attention=attention[kept, best].cpu().numpy(), words=decode(ids.cpu()))
+    return ShortFilm(films.reshape(-1, *films.shape[2:]), wave, lines, scenes,
+                     cuts(paths[..., CONTENT], scenes), shots)
+
+
+def soundtrack(sound, noise, ids, paths):
+    """The sound of K shots, one after the other: float32 (samples,).
+
+    sound: an `audio.SoundMaker`, or None for silence; noise (1, audio.NOISE), ids (K, L), paths
+    (K, T, D). The shots' spectrograms become one wave, so that no tone breaks off between them and
+    a film that is too loud is turned down as a whole.
+    """
+    if sound is None:
+        return np.zeros(len(ids) * audio.SAMPLES, np.float32)
+    levels = sound.generator(noise.expand(len(ids), -1), ids,
+                             (paths - sound.middle) / sound.spread)            # (K, B, C)
+    return audio.to_wave(levels.float().cpu().transpose(0, 1).flatten(1)[None])[0].numpy()
 
 
 # What is each idea of the course worth? ---------------------------------------------------------
@@ -251,7 +350,9 @@ def without_attention():
 # what is taken away -> the two networks, and what is added to their losses
 GAMES = {
     "nothing": (None, MatchAndSpread()),
-    "3 · D sees the caption": (lambda: (PathGenerator(), SeesNoCaption()), MatchAndSpread(match=0)),
+    # without the energy score, which compares films of one caption and so teaches words as well
+    "3 · D sees the caption": (lambda: (PathGenerator(), SeesNoCaption()),
+                               MatchAndSpread(match=0, spread=0)),
     "4 · a path through time": (
         lambda: (temporal_consistency.without_path(), PathDiscriminator()), MatchAndSpread()),
     "4 · energy score": (None, MatchAndSpread(spread=0)),
@@ -379,13 +480,36 @@ def compared():
     return json.loads((checkpoints.DATA / "ablation.json").read_text(encoding="utf-8"))
 
 
-def main():
-    """Compare, and write what was found to data/ablation.json, game by game; what was cut goes on
-    where it stopped."""
-    path = checkpoints.DATA / "ablation.json"
-    compare(found=compared() if path.exists() else None, write=lambda found:
-            checkpoints.write_whole(path, (json.dumps(found) + "\n").encode()))
+def main(arguments=None):
+    """Shoot a script; or compare, and write what was found to data/ablation.json, game by game;
+    what was cut goes on where it stopped. Returns the exit code."""
+    names = sys.argv[1:] if arguments is None else arguments
+    try:
+        if names == ["compare"]:
+            path = checkpoints.DATA / "ablation.json"
+            compare(found=compared() if path.exists() else None, write=lambda found:
+                    write_whole(path, (json.dumps(found) + "\n").encode()))
+        elif len(names) == 2:
+            film = shoot(video.load_model("theatre"), script_of(names[0]))
+            film.save(names[1])
+            print(f"{names[1]}: {len(film.lines)} shots")
+        else:
+            raise CourseError("Say what to shoot: python -m lessons.short_film SCRIPT.txt FILM.mp4"
+                              ", or compare.")
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def script_of(path):
+    """The text of a script's file. Raises CourseError where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise CourseError(f"Cannot read a script from '{path}': give a text file in UTF-8 with one "
+                          f"line for each shot.") from None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -107,6 +107,7 @@ def mp4(video, audio, fps, sample_rate, zoom=10):
     even number, so that colours, which H.264 keeps for blocks of 2 x 2, stay inside their pixels.
     """
     frames = video.repeat(zoom, 1).repeat(zoom, 2)
+    frames = frames[:, :frames.shape[1] // 2 * 2, :frames.shape[2] // 2 * 2]  # H.264 wants even
     with tempfile.TemporaryDirectory() as folder:  # the index goes first in a second pass
         path = os.path.join(folder, "film.mp4")
         with av.open(path, "w", options={"movflags": "faststart"}) as container:

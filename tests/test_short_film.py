@@ -27,6 +27,16 @@ def film(model):
     return short_film.shoot(model, SCRIPT, seed=3)
 
 
+def obeyed(shots, texts):
+    """Which shots show all that is said. The judge knows no film in which a figure stands near an
+    edge and looks inwards, so each shot is moved to the middle as a whole before it is read."""
+    place = measuring.place(shots)                                             # (K, T)
+    by = np.rint(48 * (0.5 - (place.min(1) + place.max(1)) / 2)).astype(int)
+    moved = np.stack([np.roll(shot, k, 2) for shot, k in zip(shots, by, strict=True)])
+    read = measuring.read_clips(measuring.clip_judge(), moved)
+    return measuring.obeyed(read, texts)["all"]
+
+
 def test_a_line_takes_what_it_leaves_open_from_the_line_before():
     lines, scenes = short_film.read_script(SCRIPT)
     assert lines == [line for line in SCRIPT.splitlines() if line]
@@ -70,6 +80,66 @@ def test_each_shot_begins_where_the_last_one_ended_if_there_is_room():
     assert torch.equal(short_film.stand_where_it_stood(endless)[1], endless[1])
 
 
+def test_a_cut_stands_where_a_figure_could_not_go_on_and_where_it_is_another():
+    place = torch.tensor([[0.2, 0.4], [0.42, 0.7], [0.3, 0.5], [0.5, 0.5]])
+    scenes = [Scene(who, "red", ("walk",), "right") for who in ("man", "man", "man", "woman")]
+    assert short_film.cuts(place, scenes) == [False, False, True, True]
+
+
+def test_around_a_cut_the_picture_is_dark():
+    video = np.full((3, 16, 2, 2, 3), 200, np.uint8)
+    light = short_film.fade(video, [False, True, False])[..., 0, 0, 0]         # (3, 16)
+    assert light[0, -2:].tolist() == [110, 30] and light[1, :2].tolist() == [30, 110]
+    assert (light[0, :-2] == 200).all() and (light[1, 2:] == 200).all() and (light[2] == 200).all()
+
+
+def test_the_take_is_kept_that_goes_on_as_the_last_shot_did():
+    t = torch.arange(16.0)
+    walk = torch.stack([torch.sin(0.9 * t), torch.cos(0.9 * t)], 1).repeat(1, 8)  # (T, MOTION)
+    last, takes = torch.zeros(16, video.PATH), torch.zeros(16, 16, video.PATH)
+    last[:, -video.MOTION:] = walk
+    for k in range(16):
+        phase = 0.9 * t + 2 * torch.pi * k / 16
+        takes[k, :, -video.MOTION:] = torch.stack([phase.sin(), phase.cos()], 1).repeat(1, 8)
+    takes[..., 0] = torch.randn(16, 16)             # who it is does not matter
+    goes_on = 0.9 * 16 / (2 * torch.pi) * 16 % 16   # the phase one frame later, 4.7
+    best = short_film.best_take(last[-2:], takes)
+    assert abs(best - goes_on) < 1
+    assert short_film.best_takes(torch.stack([last.expand(16, -1, -1), takes])) == [0, best]
+
+
+def test_who_turns_round_or_comes_later_is_no_ghost(model):
+    """Content knows who it is and where one looks: every shot has that of its own kind."""
+    script = ("a blue man walks to the right\nwaves to the left\na yellow woman runs to the left\n"
+              "jumps to the right\na blue man stands to the right")
+    film = short_film.shoot(model, script, seed=4)
+    assert obeyed(film.shots.video, film.shots.captions).min() == 1
+    content = torch.arange(3.0)[:, None, None].expand(3, 16, video.PATH)       # (K, T, D)
+    kept = short_film.cast(content, [film.scenes[k] for k in (0, 1, 4)])[:, 0, 0]
+    assert kept.tolist() == [0, 1, 0]
+
+
+def test_every_shot_of_long_scripts_shows_what_its_line_says(model):
+    rng, shots, texts = np.random.default_rng(0), [], []
+    for seed in range(6):
+        verbs = rng.choice(["stands", "walks", "runs", "jumps", "waves"], 7)
+        sides = rng.choice(["", " to the left", " to the right"], 7)
+        film = short_film.shoot(model, "\n".join(
+            ["a green child walks to the left without music",
+             *("then " + verb + side for verb, side in zip(verbs, sides, strict=True))]), seed)
+        shots.append(film.shots.video)
+        texts += film.shots.captions
+    assert obeyed(np.concatenate(shots), texts).mean() > 0.95
+
+
+def test_a_model_without_sound_makes_a_silent_film(model):
+    import copy
+    silent = copy.copy(model)
+    silent.sound = None
+    film = short_film.shoot(silent, "a man walks\nruns")
+    assert film.audio.shape == (32_000,) and not film.audio.any()
+
+
 def test_a_film_has_two_seconds_of_picture_and_sound_a_line(film):
     assert film.video.shape == (64, 48, 48, 3) and film.video.dtype == np.uint8
     assert film.audio.shape == (4 * 16_000,) and np.abs(film.audio).max() <= 1
@@ -100,14 +170,37 @@ def test_the_file_is_h264_and_aac_as_browsers_play_them(film, tmp_path):
     with av.open(tmp_path / "film.mp4") as container:
         picture, sound = container.streams.video[0], container.streams.audio[0]
         assert picture.codec_context.name == "h264" and picture.codec_context.pix_fmt == "yuv420p"
-        assert sound.codec_context.name == "aac"
+        assert sound.codec_context.name == "aac" and sound.rate == 48_000
+        assert abs(float(sound.duration * sound.time_base) - 8) < 0.05         # seconds
         shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(picture)]
         assert abs(container.duration / 1e6 - 8) < 0.3                         # seconds
     assert len(shown) == 64
     off = abs(shown[0][:384].astype(int) - film.frames()[0, :384])
     assert off.mean() < 6
+    content = (tmp_path / "film.mp4").read_bytes()
+    assert content.find(b"moov") < content.find(b"mdat")  # it can play before all of it is there
     with pytest.raises(CourseError, match="ends in .mp4"):
         film.save(tmp_path / "film.gif")
+
+
+def test_subtitles_as_text_have_every_line_in_its_time(film, tmp_path):
+    film.save(tmp_path / "film.mp4")
+    head, *cues = (tmp_path / "film.vtt").read_text(encoding="utf-8").split("\n\n")
+    assert head == "WEBVTT" and [cue.split("\n")[1].strip() for cue in cues] == film.lines
+    assert cues[2].startswith("00:00:04.000 --> 00:00:06.000\n")
+    assert short_film.clock(3725.5) == "01:02:05.500"
+    assert short_film.clock(59.9996) == "00:01:00.000"
+
+
+def test_a_script_is_shot_from_the_command_line(tmp_path, capsys):
+    script, target = tmp_path / "script.txt", tmp_path / "film.mp4"
+    script.write_text("a man walks\n他跳\n", encoding="utf-8")
+    assert short_film.main([str(script), str(target)]) == 0
+    assert target.stat().st_size > 10_000 and "2 shots" in capsys.readouterr().out
+    script.write_text("a man flies", encoding="utf-8")
+    for bad in ([str(script), str(target)], [str(tmp_path / "none"), str(target)], ["shoot"]):
+        assert short_film.main(bad) == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_subtitles_are_drawn_and_differ():
