@@ -3,10 +3,12 @@
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 from lessons.errors import CourseError
 
+BEGAN = time.perf_counter()
 MODELS = "folder of a trained model, or theatre: the one that comes with the course"
 
 
@@ -107,14 +109,29 @@ def _generate(options):
                               f"images to a file whose name ends in .npz.")
         from lessons import mlp_gan
         mlp_gan.generate(options.model, options.count, options.seed, options.out)
-        clips = options.count
+        clips, spent = options.count, {}
     else:
-        from lessons import video
-        films = video.film(video.load_model(options.model), texts, options.count, options.seed)
-        films.save(options.out)
-        clips = len(films)
-    print(json.dumps({"out": str(options.out), "clips": clips}))
+        clips, spent = _film(options, texts)
+    print(json.dumps({"out": str(options.out), "clips": clips, **spent}))
     return 0
+
+
+def _film(options, texts):
+    """Make films and write them: their number, and where the seconds went since the start."""
+    from lessons import captions, video
+    video.must_be_film(options.out)  # told now, not after the filming
+    for text in texts:
+        captions.parse(text)
+    moments = [BEGAN, time.perf_counter()]
+    model = video.load_model(options.model)
+    moments.append(time.perf_counter())
+    films = video.film(model, texts, options.count, options.seed)
+    moments.append(time.perf_counter())
+    films.save(options.out)
+    moments.append(time.perf_counter())
+    return len(films), {"seconds": {name: round(later - moment, 2) for name, moment, later in
+                                    zip(("import", "load", "film", "write"), moments, moments[1:],
+                                        strict=False)}}
 
 
 def _lines(path):

@@ -99,6 +99,7 @@ def parse(text):
     of unknown words, without an action, with more than two, or that contradicts itself.
     """
     language, found = phrases(text)
+    text = " ".join(text.split())  # what is said about it below stays on one line
     said = {"actor": [], "color": [], "action": [], "direction": [], "mood": [], "music": []}
     for phrase in found:
         slot, value = LEXICON[language][phrase]
@@ -134,11 +135,13 @@ def phrases(text):
         raise CourseError("The caption is empty: write for example 'a red man walks to the left'.")
     if len(text) > LONGEST:
         raise CourseError(f"The caption has {len(text)} characters: keep it under {LONGEST}.")
-    if any(unicodedata.category(c) == "Cc" and not c.isspace() for c in text):
+    if any(unicodedata.category(c) in ("Cc", "Cs") and not c.isspace() for c in text):
         raise CourseError("The caption holds control characters: type it anew as plain text.")
     text = unicodedata.normalize("NFKC", text).lower().translate(TRADITIONAL)
     language = "zh" if re.search(r"[\u4e00-\u9fff]", text) else "en"
     units = re.findall(r"[^\W_]" if language == "zh" else r"[^\W_]+", text)
+    if not units:
+        raise CourseError("The caption holds no words: write for example 'a red man walks'.")
     glue, known, longest = ("", LEXICON["zh"], 6) if language == "zh" else (" ", LEXICON["en"], 3)
     found, i = [], 0
     while i < len(units):
@@ -147,6 +150,9 @@ def phrases(text):
             if phrase in known:
                 break
         else:
+            if language == "en" and not units[i].isascii():
+                raise CourseError(f"Unknown word '{units[i]}' in the caption: write it in English "
+                                  f"or Chinese, for example 'a red man walks'.")
             telling = [phrase for phrase, (slot, _) in known.items() if slot]
             raise CourseError(f"Unknown word '{units[i]}' in the caption. "
                               f"{nearest(units[i], telling)}")

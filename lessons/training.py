@@ -288,6 +288,8 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
                           "and more than 0.")
     if folder:
         must_be_writable(folder)  # told now, not after the training
+        for unfinished in Path(folder).glob("*.part"):  # of a training that was killed
+            unfinished.unlink(missing_ok=True)
     bar = progress(total=steps or round(minutes * 60), desc="training",
                    unit="step" if steps else "s",
                    initial=min(steps, run.step) if steps else round(run.seconds))

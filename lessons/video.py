@@ -582,20 +582,25 @@ class Films:
     def save(self, path):
         """Write all to a file, whole or not at all: .npz holds everything, .gif and .mp4 the
         films one after the other."""
-        kind = Path(path).suffix
+        kind = must_be_film(path)
         if kind == ".npz":
             file = io.BytesIO()
             np.savez_compressed(file, **{**vars(self), "captions": np.array(self.captions, str)})
             content = file.getvalue()
-        elif kind in (".gif", ".mp4"):
+        else:
             from lessons import show  # needs what draws pictures, which nothing else here does
             frames = np.concatenate(self.video)                                # (N T, H, W, 3)
             content = show.gif(frames, self.fps) if kind == ".gif" else \
                 show.mp4(frames, self.audio.reshape(-1), self.fps, self.sample_rate)
-        else:
-            raise CourseError(f"Cannot write '{Path(path).name}': films go to a file whose name "
-                              f"ends in .npz, .gif or .mp4.")
         write_whole(path, content)
+
+
+def must_be_film(path):
+    """The ending of a file's name, .npz, .gif or .mp4; raises CourseError for any other."""
+    if (kind := Path(path).suffix) not in (".npz", ".gif", ".mp4"):
+        raise CourseError(f"Cannot write '{Path(path).name}': films go to a file whose name ends "
+                          f"in .npz, .gif or .mp4.")
+    return kind
 
 
 def film(model, texts, count=1, seed=0, sound=True, chunk=64):

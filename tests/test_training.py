@@ -1,7 +1,10 @@
 """The shared loop: it resumes exactly, stops in time, keeps what was trained and moves one side."""
 
+import os
+import subprocess
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +13,8 @@ from torch import nn
 from lessons import losses, training
 from lessons.errors import CourseError
 from lessons.losses import NonSaturating
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class ToyGenerator(nn.Module):
@@ -448,6 +453,54 @@ def test_wgan_gp_resumes_exactly(tmp_path):
     resumed = toy_run()
     resumed.load(tmp_path)
     assert_same(fit(resumed, steps=20, loss=losses.Wasserstein, r1=0), whole)
+
+
+# Killed, and in a log ---------------------------------------------------------------------------
+KILL_TWENTY = """
+import itertools, os, random, signal, sys, time, torch
+from pathlib import Path
+from lessons import training
+from lessons.checkpoints import load_checkpoint
+
+def train(more):
+    run = training.Run(torch.nn.Linear(2, 200), torch.nn.Sequential(
+        torch.nn.Linear(200, 1), torch.nn.Flatten(0)), model="toy")
+    if (folder / training.CHECKPOINT).exists():
+        run.load(folder)
+    training.fit(run, lambda n, rng: (torch.randn(n, 200, generator=rng),), latent=2, batch=4,
+                 steps=run.step + more, folder=folder)
+    return run
+
+folder = Path(sys.argv[1])
+steps = [train(1).step]
+for child in range(20):
+    before = os.stat(folder / training.CHECKPOINT).st_mtime_ns
+    process = os.fork()  # spares starting PyTorch twenty times
+    if not process:
+        clock = itertools.count(0, 31)  # seconds: half a minute between two looks, so it saves
+        training.time.perf_counter = lambda: next(clock)
+        train(10 ** 9)
+    while os.stat(folder / training.CHECKPOINT).st_mtime_ns == before:  # until it has saved once
+        assert os.waitpid(process, os.WNOHANG) == (0, 0)
+        time.sleep(0.002)
+    time.sleep(random.Random(child).uniform(0, 0.05))
+    os.kill(process, signal.SIGKILL)
+    assert os.waitpid(process, 0)[1] == signal.SIGKILL
+    load_checkpoint(folder / training.MODEL, "toy")
+    steps.append(load_checkpoint(folder / training.CHECKPOINT, "toy")[1]["step"])
+print(*steps, train(1).step, len(list(folder.iterdir())))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has neither fork nor SIGKILL")
+def test_a_training_that_is_killed_twenty_times_goes_on_each_time(tmp_path):
+    result = subprocess.run([sys.executable, "-c", KILL_TWENTY, str(tmp_path)], check=True,
+                            cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True,
+                            stdout=subprocess.PIPE)
+    *steps, files = map(int, result.stdout.split())
+    assert steps == sorted(steps) and steps[-1] == steps[-2] + 1  # nothing that was kept is lost
+    assert len(set(steps)) == len(steps)
+    assert files == 2  # and what was half written when they died is gone
 
 
 def test_a_log_gets_plain_lines_and_no_bar(capsys, monkeypatch):
