@@ -176,14 +176,14 @@ def subtitle(line, scene, width):
     Chinese is drawn where the machine has a font for it; where it has none, the strip says in
     English what the scene shows.
     """
-    font = chinese_font() if re.search("[\u4e00-\u9fff]", line) else font_file("DejaVu Sans")
-    text = line if font else captions.describe(scene)
+    chinese = re.search("[\u4e00-\u9fff]", line)
+    font = chinese_font() if chinese else font_file("DejaVu Sans")
+    text, between = (line, "" if chinese else " ") if font else (captions.describe(scene), " ")
     strip = Image.new("RGB", (width, round(STRIP * width)), (16, 16, 16))
     draw, size = ImageDraw.Draw(strip), width // 16
     letters = ImageFont.truetype(font or font_file("DejaVu Sans"), size)
-    words = text.split(" ") if " " in text else list(text)
-    rows = wrap(words, " " if " " in text else "", lambda row: draw.textlength(row, letters),
-                0.94 * width)
+    rows = wrap(text.split(between) if between else list(text), between,
+                lambda row: draw.textlength(row, letters), 0.94 * width)
     draw.multiline_text((width / 2, strip.height / 2), "\n".join(rows), "white", letters,
                         anchor="mm", align="center")
     return np.asarray(strip)

@@ -144,6 +144,7 @@ def test_a_film_has_two_seconds_of_picture_and_sound_a_line(film):
     assert film.video.shape == (64, 48, 48, 3) and film.video.dtype == np.uint8
     assert film.audio.shape == (4 * 16_000,) and np.abs(film.audio).max() <= 1
     assert film.frames().shape == (64, 461, 384, 3)
+    assert film.frames()[:, 384:].max() > 200 and film.frames(words=False)[:, 384:].max() == 16
 
 
 def test_the_same_actor_plays_all_shots(model):
