@@ -132,7 +132,7 @@ def to_wave(levels, rounds=32, speed=0.99):
     for _ in range(rounds):
         now = transform(inverse(columns))
         columns, last = with_size(now + speed * (now - last), size), now
-    waves = sound.fade(inverse(columns), RATE)
+    waves = sound.fade(inverse(columns), RATE, 0.008)
     highest = waves.abs().amax(1, keepdim=True)
     return waves * (0.95 / highest.clamp(min=0.95))  # turned down as a whole, not clipped
 

@@ -64,7 +64,7 @@ def soundtrack(steps, tune, rate):
     return fade(steps + tune, rate).clamp(-1, 1)
 
 
-def fade(waves, rate):
-    """Waves (N, S) that begin and end at zero, within 4 ms: no clicks."""
-    edge = (torch.arange(waves.shape[1], device=waves.device) / (0.004 * rate)).clamp(max=1)
+def fade(waves, rate, seconds=0.004):
+    """Waves (N, S) that rise from zero and sink to zero again within so many seconds: no clicks."""
+    edge = (torch.arange(waves.shape[1], device=waves.device) / (seconds * rate)).clamp(max=1)
     return waves * edge * edge.flip(0)
