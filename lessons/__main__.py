@@ -1,6 +1,7 @@
 """The front door: python -m lessons doctor | train | generate | score."""
 
 import argparse
+import functools
 import json
 import sys
 import time
@@ -9,7 +10,8 @@ from pathlib import Path
 from lessons.errors import CourseError
 
 BEGAN = time.perf_counter()
-MODELS = "folder of a trained model, or theatre: the one that comes with the course"
+MODELS = "folder of a trained model, or one that comes with the course: theatre or digits"
+SHIPPED = ("theatre", "digits")
 
 
 def main(arguments=None):
@@ -20,11 +22,13 @@ def main(arguments=None):
 
     train = commands.add_parser("train", help="train a model")
     train.add_argument("--data", required=True,
-                       help="theatre: films from captions; mnist: the mended GAN of lesson 1")
+                       help="theatre: films from captions; digits: real digits that speak; mnist: "
+                            "the mended GAN of lesson 1; kth: human action clips; or a folder of "
+                            "your own clips with metadata.csv, or of shards")
     train.add_argument("--out", required=True, type=Path, help="folder for the model")
     length = train.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=_minutes,
-                        help="how long to train (default 10, mnist 3)")
+                        help="how long to train (default 10, mnist 3, digits and clips 15)")
     length.add_argument("--steps", type=_whole, help="or: how many steps")
     train.add_argument("--size", type=_whole, help="pixels of a film's side (default 48)")
     train.add_argument("--seed", type=_seed, default=0)
@@ -82,21 +86,29 @@ def _doctor(options):
 
 
 def _train(options):
+    from lessons.training import rank, together
+    with together(options.device):  # with other processes, where torchrun started several
+        train, how, default = _training(options)
+        minutes = None if options.steps else options.minutes or default
+        train(options.out, steps=options.steps, minutes=minutes, seed=options.seed,
+              device=options.device, resume=options.resume, **how)
+        if rank() == 0:
+            print(f"The model is in {options.out}.")
+    return 0
+
+
+def _training(options):
+    """What trains on the data that were asked for, what else it is told, and its minutes."""
+    if options.data == "theatre":
+        from lessons.video import train_theatre
+        return train_theatre, {"size": options.size or 48}, 10
     if options.data == "mnist":
-        from lessons.mlp_gan import train_mnist as train
+        from lessons.mlp_gan import train_mnist
         if options.size:
             raise CourseError("The digits of MNIST are 28 pixels wide: leave --size away.")
-        how, default = {}, 3
-    elif options.data == "theatre":
-        from lessons.video import train_theatre as train
-        how, default = {"size": options.size or 48}, 10
-    else:
-        raise CourseError(f"Cannot train on '{options.data}': use theatre or mnist.")
-    minutes = None if options.steps else options.minutes or default
-    train(options.out, steps=options.steps, minutes=minutes, seed=options.seed,
-          device=options.device, resume=options.resume, **how)
-    print(f"The model is in {options.out}.")
-    return 0
+        return train_mnist, {}, 3
+    from lessons import beyond
+    return functools.partial(beyond.train, beyond.clips_of(options.data, options.size)), {}, 15
 
 
 def _generate(options):
@@ -120,12 +132,13 @@ def _film(options, texts):
     """Make films and write them: their number, and where the seconds went since the start."""
     from lessons import captions, video
     video.must_be_film(options.out)  # told now, not after the filming
-    for text in texts:
+    maker = _maker(options.model)
+    for text in texts if maker is video else ():
         captions.parse(text)
     moments = [BEGAN, time.perf_counter()]
-    model = video.load_model(options.model)
+    model = maker.load_model(options.model)
     moments.append(time.perf_counter())
-    films = video.film(model, texts, options.count, options.seed)
+    films = maker.film(model, texts, options.count, options.seed)
     moments.append(time.perf_counter())
     films.save(options.out)
     moments.append(time.perf_counter())
@@ -144,18 +157,29 @@ def _lines(path):
 
 
 def _kind(place):
-    """The name of the model in a folder, "theatre" for the shipped one."""
+    """The name of the model in a folder: "theatre", "clips", "mnist"."""
     from lessons.checkpoints import load_checkpoint
     from lessons.training import MODEL
-    return "theatre" if str(place) == "theatre" else load_checkpoint(place / MODEL)[1].get("model")
+    if str(place) in SHIPPED:
+        return {"digits": "clips"}.get(str(place), str(place))
+    return load_checkpoint(place / MODEL)[1].get("model")
+
+
+def _maker(place):
+    """The module that loads a model, films with it and scores it."""
+    if _kind(place) == "clips":
+        from lessons import beyond
+        return beyond
+    from lessons import video
+    return video
 
 
 def _score(options):
     if _kind(options.model) == "mnist":
         raise CourseError("Only models of films are scored here: give the folder of one that was "
-                          "trained with --data theatre, or --model theatre.")
-    from lessons import video
-    scores = video.score(video.load_model(options.model))
+                          "trained with --data theatre, digits or a folder, or --model theatre.")
+    maker = _maker(options.model)
+    scores = maker.score(maker.load_model(options.model))
     if options.json:
         print(json.dumps({name: round(value, 4) for name, value in scores.items()}))
     else:

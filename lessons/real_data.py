@@ -1,19 +1,28 @@
-"""Real data, verified: today the handwritten digits of MNIST.
+"""Real data, verified: handwritten digits (MNIST), spoken ones (FSDD), and human actions (KTH).
 
-A file that is already in the cache and has the right content is never downloaded again. The cache
-is the folder named by the environment variable LESSONS_DATA_HOME, else one in the user's own cache.
+A file that is already in the cache and has the right content is never downloaded again, and a
+download that was interrupted goes on where it stopped. The cache is the folder named by the
+environment variable LESSONS_DATA_HOME, else one in the user's own cache.
 """
 
 import gzip
 import hashlib
+import io
 import os
+import re
+import tarfile
+import wave
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pooch
+import requests
 import torch
 
 from lessons.errors import CourseError
+from lessons.own_clips import Entry
+from lessons.training import progress
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
            "https://storage.googleapis.com/cvdf-datasets/mnist/")
@@ -28,12 +37,31 @@ SHA256 = {  # of the four files that LeCun, Cortes and Burges published
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
 
+SPOKEN = "free-spoken-digit-dataset-1.0.10.tar.gz"
+SPOKEN_MIRRORS = (
+    "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz",
+    "https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/refs/tags/v1.0.10")
+SPOKEN_SHA256 = "8fed8b0b058a7efa7544bbb3e8e98607ecdcbd47a2f0ea31139cab18a6b679c9"  # see _digest
+RECORDING = re.compile(r"[^/]+/recordings/(\d_[a-z]+_\d+)\.wav")  # digit, speaker, index
+LARGEST = 1_000_000  # bytes of a recording; the longest has 36,568
+
+KTH_MIRRORS = ("https://www.csc.kth.se/cvap/actions/", "http://www.nada.kth.se/cvap/actions/")
+KTH_SHA256 = "6331f4e4d0d820f306a46c40f82afc39f2486cc8723fe15f4742c14c261ccba7"  # 00sequences.txt
+KTH_PEOPLE = {"train": (11, 12, 13, 14, 15, 16, 17, 18),  # as its authors split them
+              "validation": (19, 20, 21, 23, 24, 25, 1, 4),
+              "test": (22, 2, 3, 5, 6, 7, 8, 9, 10)}
+KTH_ACTIONS = {"walking": ("walks", "走路"), "jogging": ("jogs", "慢跑"),
+               "running": ("runs", "跑步"), "boxing": ("boxes", "打拳"),
+               "handwaving": ("waves both hands", "挥手"), "handclapping": ("claps", "拍手")}
+KTH_LINE = re.compile(r"(person(\d\d)_([a-z]+)_d(\d))\s+frames\s+(\d.*)")
+
 
 def data_home():
     """The folder that keeps downloads (Path): LESSONS_DATA_HOME, else the user's cache."""
     return Path(os.environ.get("LESSONS_DATA_HOME") or pooch.os_cache("text-to-video-course"))
 
 
+# Handwritten digits -----------------------------------------------------------------------------
 def mnist(split="train"):
     """The MNIST digits: images uint8 (N, 28, 28), 0 is paper and 255 ink, and labels int64 (N,).
 
@@ -44,29 +72,229 @@ def mnist(split="train"):
     if split not in ("train", "test"):
         raise CourseError(f"MNIST has the splits 'train' and 'test', not '{split}'.")
     prefix = "train" if split == "train" else "t10k"
-    images = _read(f"{prefix}-images-idx3-ubyte.gz", header=16)
-    labels = _read(f"{prefix}-labels-idx1-ubyte.gz", header=8)
+    images = _idx(f"{prefix}-images-idx3-ubyte.gz", header=16)
+    labels = _idx(f"{prefix}-labels-idx1-ubyte.gz", header=8)
     return images.reshape(-1, 28, 28), labels.long()  # (N, 28, 28), (N,)
 
 
-def _read(name, header):
+def _idx(name, header):
     """One idx file as a flat uint8 tensor: the header says only what the hash has proved."""
-    raw = gzip.decompress(_fetch(name).read_bytes())
+    raw = _fetch("mnist", name, [mirror + name for mirror in MIRRORS],
+                 lambda content: gzip.decompress(_verified(content, SHA256[name])))
     return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=header).copy())
 
 
-def _fetch(name):
-    """The path of a verified file of the cache, downloaded from the first mirror that answers."""
-    path = data_home() / "mnist" / name
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[name]:
-        return path
-    found = "is damaged" if path.exists() else "is not here"
-    pooch.get_logger().setLevel("WARNING")  # the sentence below says all that matters
-    for mirror in MIRRORS:
+# Spoken digits ----------------------------------------------------------------------------------
+def spoken_digits(split="train"):
+    """"zero" to "nine", spoken in English by six people: (waves, labels, speakers).
+
+    split: "train" (N = 2,700) or "test" (N = 300: the first five of the fifty recordings that each
+    speaker made of each digit, as the authors split them). waves: a list of N float32 arrays
+    (samples,) in -1..1, 8,000 samples a second, 0.14 to 2.28 seconds long. labels: int64 (N,), 0
+    to 9. speakers: a list of N names. In the order of digit, speaker and recording.
+
+    Downloads 16 MB once. Raises CourseError as `mnist` does. Source: Zohar Jackson and others,
+    Free Spoken Digit Dataset 1.0.10, github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0.
+    """
+    if split not in ("train", "test"):
+        raise CourseError(f"The spoken digits have the splits 'train' and 'test', not '{split}'.")
+    files = _fetch("fsdd", SPOKEN, SPOKEN_MIRRORS, _recordings)
+    keys = ((name, *name.split("_")) for name in files)
+    chosen = sorted((int(digit), speaker, int(index), name) for name, digit, speaker, index in keys
+                    if (int(index) < 5) == (split == "test"))
+    digits, speakers, _, names = zip(*chosen, strict=True)
+    return [_samples(files[name]) for name in names], torch.tensor(digits), list(speakers)
+
+
+def _recordings(archive):
+    """The recordings of an archive (bytes of a tar.gz): a dict "digit_speaker_index" -> bytes.
+
+    It is read as a stream, so that nothing in it is ever written to the disk. Raises ValueError
+    unless these are the recordings that were published.
+    """
+    files = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r|gz") as members:
+            for member in members:
+                name = RECORDING.fullmatch(member.name)
+                if name and member.isreg() and member.size < LARGEST:
+                    files[name[1]] = members.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise ValueError(f"no whole archive: {error}") from None
+    if _digest(files) != SPOKEN_SHA256:
+        raise ValueError("other recordings")
+    return files
+
+
+def _digest(files):
+    """SHA-256 over names and contents (dict name -> bytes), in the order of the names.
+
+    An archive that is packed anew has other bytes and the same digest.
+    """
+    total = hashlib.sha256()
+    for name in sorted(files):
+        total.update(f"{name}.wav {len(files[name])}\n".encode() + files[name])
+    return total.hexdigest()
+
+
+def _samples(content):
+    """The samples of a wav file (bytes of 8 kHz, mono, 16 bits) as float32 (samples,) in -1..1."""
+    with wave.open(io.BytesIO(content)) as file:
+        if file.getparams()[:3] != (1, 2, 8000):
+            raise CourseError("A recording of the spoken digits is not 8 kHz, mono, 16 bits: "
+                              "delete the archive, and it is downloaded anew.")
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
+
+
+# Films of human actions -------------------------------------------------------------------------
+def kth(split="train"):
+    """KTH's films: a person walks, jogs, runs, boxes, waves or claps; 160 x 120, grey, 25 a second.
+
+    split: "train" (760 entries of 8 people where all films are there), "validation" (768 of 8) or
+    "test" (863 of 9). Returns a list of `lessons.own_clips.Entry`: a film's path, a caption, and
+    the range of frames that shows the action, counted from 0, the last one excluded. Within a film
+    the captions are English and Chinese by turns.
+
+    The file 00sequences.txt is downloaded, and lists 2,391 ranges in 599 films (the 600th was never
+    published). It counts from 1; two films have their ranges out of order, which is mended here,
+    and in seven a range begins before the one before has ended, by 1 to 105 frames: it begins where
+    that one ends instead. The films have no published hash and are not downloaded: unpack them
+    anywhere below the folder kth of the cache. Entries are of the films that are there (see
+    `kth_missing`); where there is none, CourseError says what to fetch.
+    Source: Schuldt, Laptev, Caputo, "Recognizing human actions: a local SVM approach", ICPR 2004.
+    """
+    listed, here = _listed(split), _films()
+    entries = [Entry(here[film], caption, first, last) for film in listed if film in here
+               for caption, first, last in listed[film]]
+    if not entries:
+        raise CourseError(f"No film of KTH's split '{split}' is below {data_home() / 'kth'}: "
+                          f"download {KTH_MIRRORS[0]}walking.zip (and likewise jogging, running, "
+                          f"boxing, handwaving, handclapping) and unpack it there.")
+    return entries
+
+
+def kth_missing(split="train"):
+    """The names of the films of a split of `kth` that are listed, but are not in the cache."""
+    here = _films()
+    return [film for film in _listed(split) if film not in here]
+
+
+def _films():
+    """Films anywhere below the folder kth: a dict of "person01_walking_d1_uncomp.avi" -> path."""
+    return {path.name: path for path in sorted((data_home() / "kth").rglob("person*_uncomp.avi"))}
+
+
+def _listed(split):
+    """What 00sequences.txt lists of a split: film -> [(caption, first, last), ...]."""
+    if split not in KTH_PEOPLE:
+        raise CourseError(f"KTH has the splits {', '.join(map(repr, KTH_PEOPLE))}, not '{split}'.")
+    name = "00sequences.txt"
+    text = _fetch("kth", name, [mirror + name for mirror in KTH_MIRRORS],
+                  lambda content: _verified(content, KTH_SHA256).decode("ascii"))
+    found = (KTH_LINE.fullmatch(line.strip()) for line in text.splitlines())
+    return {f"{line[1]}_uncomp.avi": [(_said(line[3], line[4], number), *frames)
+                                      for number, frames in enumerate(ranges(line[5]))]
+            for line in found if line and int(line[2]) in KTH_PEOPLE[split]}
+
+
+def ranges(text):
+    """"1-95, 96-185" as [(0, 95), (95, 185)]: in order, from 0, last excluded, without overlap."""
+    ranges, end = [], 0
+    for first, last in sorted((int(a), int(b)) for a, b in re.findall(r"(\d+)-(\d+)", text)):
+        ranges.append((max(first - 1, end), last))
+        end = last
+    return ranges
+
+
+def _said(action, scenario, number):
+    """The caption of a film's range: scenario "4" is indoors; an odd number asks for Chinese."""
+    english, chinese = KTH_ACTIONS[action]
+    if number % 2:
+        return f"一个人在室{'内' if scenario == '4' else '外'}{chinese}"
+    return f"a person {english} {'indoors' if scenario == '4' else 'outdoors'}"
+
+
+# Downloads --------------------------------------------------------------------------------------
+def _fetch(folder, name, addresses, read):
+    """What read(content) gives of a file of the cache, downloaded where it is not there and whole.
+
+    addresses: where the file is published, the best first. read: takes the file's bytes and raises
+    ValueError where they are not those published.
+    """
+    path = data_home() / folder / name
+    try:
+        return read(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        found = "is not here"
+    except (OSError, ValueError):
+        found = "is damaged"
+    for address in addresses:
         try:
-            return Path(pooch.retrieve(mirror + name, SHA256[name], fname=name, path=path.parent,
-                                       downloader=pooch.HTTPDownloader(timeout=20)))
-        except (OSError, ValueError):  # no network, a mirror that is down, or a wrong content
-            continue
+            return _from(address, path, read)
+        except (requests.RequestException, ValueError):
+            continue  # no network, a mirror that is down, or a wrong content
+        except OSError as error:
+            raise CourseError(f"Cannot write {path} ({error.strerror or error}): free some space, "
+                              f"or let LESSONS_DATA_HOME name another folder.") from None
     raise CourseError(f"The file {path} {found} and cannot be downloaded: connect to the network, "
-                      f"or put {name} from {MIRRORS[0]} there.")
+                      f"or save {addresses[0]} there.")
+
+
+def _from(address, path, read):
+    """What read gives of the file at address, which gets its name, path, only when it is right.
+
+    Until then it is beside, with ".part" behind its name, where an interrupted download stays.
+    """
+    part = path.with_name(path.name + ".part")
+    resumed = part.exists()
+    try:
+        _download(address, part)
+        value = read(part.read_bytes())
+    except requests.RequestException:  # some are ValueErrors, too
+        raise
+    except ValueError:
+        part.unlink(missing_ok=True)
+        if resumed:  # its beginning may be what was wrong
+            return _from(address, path, read)
+        raise
+    os.replace(part, path)
+    return value
+
+
+def _download(address, part):
+    """Download address into part, or only the rest of it where part has a beginning.
+
+    Raises requests.RequestException, ValueError where the server knows no such rest, or OSError.
+    """
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"}  # the file as it is, so that its bytes can be counted
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    with requests.get(address, headers=headers, stream=True, timeout=20) as answer:
+        if answer.status_code == 416:
+            raise ValueError("the file ends before the part does")
+        answer.raise_for_status()
+        have = have if answer.status_code == 206 else 0  # else it sends everything
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "ab" if have else "wb") as file:
+            _copy(answer, file, total)
+    if total and part.stat().st_size < total:
+        raise requests.ConnectionError("the connection was lost")
+
+
+def _copy(answer, file, total):
+    """Write what is left of a download of `total` bytes (None: not known) to an open file."""
+    with progress(total=total, initial=file.tell(), desc=f"downloading {Path(file.name).stem}",
+                  unit="B", unit_scale=True, disable=total is not None and total < 1e6) as bar:
+        for chunk in answer.iter_content(1 << 14):
+            file.write(chunk)
+            bar.update(len(chunk))
+
+
+def _verified(content, sha256):
+    """content (bytes) if it has this hash, else ValueError."""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError("the hash does not fit")
+    return content

@@ -383,7 +383,7 @@ def measured(model, n=384, seed=60_000):
     return {name: round(value, 4) for name, value in row.items()}
 
 
-def compare(steps=600, seeds=3, films=8000, found=None, write=None):
+def compare(steps=1200, seeds=3, films=8000, found=None, write=None):
     """Play without each idea on one budget, seed by seed; returns what was measured, a dict.
 
     "steps", and "ideas": name of GAMES or SOUNDS -> a list with a dict a seed: `measured`'s, and

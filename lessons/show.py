@@ -76,9 +76,16 @@ def _grid(pixels, columns):
     return tiles.swapaxes(1, 2).reshape(rows * H, columns * W, *colors)
 
 
+def in_colors(video):
+    """Films uint8 (..., H, W, 1 or 3), grey or in colour -> (..., H, W, 3)."""
+    return np.asarray(video).repeat(3 // video.shape[-1], -1)
+
+
 def contact_sheet(video, titles, alt, every=2):
-    """Films as rows of frames: video uint8 (N, T, H, W, 3), one title a row, every second frame."""
+    """Films as rows of frames: video uint8 (N, T, H, W, 1 or 3), one title a row, every second
+    frame."""
     N, T = video.shape[:2]
+    video = in_colors(video)
     frames = range(0, T, every)
     fig, axes = plt.subplots(N, 1, figsize=(len(frames) * 1.05, N * 1.32), squeeze=False)
     for ax, clip, title in zip(axes[:, 0], video, titles, strict=True):
@@ -103,10 +110,11 @@ def curves(lines, title, alt, x="step", y="loss", smooth=1):
 def mp4(video, audio, fps, sample_rate, zoom=10):
     """A film as bytes of an mp4 file that browsers and phones play: H.264 and AAC, its index first.
 
-    video: uint8 (T, H, W, 3); audio: float (samples,) in [-1, 1]; zoom: screen pixels a pixel, an
-    even number, so that colours, which H.264 keeps for blocks of 2 x 2, stay inside their pixels.
+    video: uint8 (T, H, W, 1 or 3); audio: float (samples,) in [-1, 1]; zoom: screen pixels a pixel,
+    an even number, so that colours, which H.264 keeps for blocks of 2 x 2, stay inside their
+    pixels.
     """
-    frames = video.repeat(zoom, 1).repeat(zoom, 2)
+    frames = in_colors(video).repeat(zoom, 1).repeat(zoom, 2)
     frames = frames[:, :frames.shape[1] // 2 * 2, :frames.shape[2] // 2 * 2]  # H.264 wants even
     with tempfile.TemporaryDirectory() as folder:  # the index goes first in a second pass
         path = os.path.join(folder, "film.mp4")
@@ -134,13 +142,13 @@ def animated_png(video, fps, zoom=3):
 
 
 def gif(video, fps, zoom=4):
-    """A silent film, uint8 (T, H, W, 3), as bytes of a GIF."""
+    """A silent film, uint8 (T, H, W, 1 or 3), as bytes of a GIF."""
     return _animated(video, fps, zoom, "GIF")
 
 
 def _animated(video, fps, zoom, kind):
     frames = [Image.fromarray(f.repeat(zoom, 0).repeat(zoom, 1)).quantize(64, dither=0)
-              for f in video]
+              for f in in_colors(video)]
     file = io.BytesIO()
     frames[0].save(file, kind, save_all=True, append_images=frames[1:], loop=0,
                    duration=round(1000 / fps))

@@ -222,9 +222,11 @@ def contrastive_loss(films, sentences, scale, said):
         -log  exp(c <f_i, s_i>) / sum over j of exp(c <f_i, s_j>),   and the same over films
 
     films, sentences: (N, E), brought to length 1 here; scale c: a number; said: `meanings` (N, 6).
-    Other pairs of the batch that fit by chance do not count as wrong. Source: van den Oord et al.,
-    2018, arXiv 1807.03748; Zhang et al., 2021, arXiv 2101.04702, for text and images in a GAN.
+    Other pairs of the batch that fit by chance do not count as wrong. Where several processes
+    train, the batch is that of all. Source: van den Oord et al., 2018, arXiv 1807.03748; Zhang et
+    al., 2021, arXiv 2101.04702, for text and images in a GAN.
     """
+    films, sentences, said = map(training.gathered, (films, sentences, said))
     scores = scale * F.normalize(films, dim=1) @ F.normalize(sentences, dim=1).T   # (N, N)
     chance = compatible(said) & ~torch.eye(len(said), dtype=torch.bool, device=said.device)
     scores = scores.masked_fill(chance, -torch.inf)

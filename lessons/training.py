@@ -2,17 +2,24 @@
 
 Every random number but dropout's comes from one generator on the CPU, whose state is in the
 checkpoint: a resumed run continues exactly, and a run on another device draws the same data.
+
+Several processes, started by torchrun, train as one (see `together`). All draw the same, each works
+on its share of the rows, and PyTorch's DistributedDataParallel averages the gradients.
 """
 
 import copy
 import io
 import os
+import signal
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
 
 from lessons.checkpoints import load_checkpoint, load_weights, must_be_writable, save_checkpoint
@@ -21,12 +28,143 @@ from lessons.losses import NonSaturating, r1_penalty
 
 CHECKPOINT = "training.safetensors"  # in the folder of a run: all that resuming needs
 MODEL = "model.safetensors"          # beside it: the averaged generator alone
+TOGETHER = 4  # rows of a batch that no two processes share: frames of a film, films of a caption
+PATIENCE = timedelta(minutes=10)  # how long a process waits for one that is silent
+ENDED = ("{}: what was trained up to the last checkpoint (at most 30 s ago) is kept; start again "
+         "with --resume.")
+
+
+@contextmanager
+def together(device="auto"):
+    """Train as one with the other processes that torchrun started; alone, change nothing.
+
+    device: as `pick_device` takes it. Gradients travel by NCCL between GPUs, of which each process
+    takes the one with its number on its machine, and by gloo between CPUs. Raises CourseError when
+    there are fewer GPUs than processes, and when another process ends before its time.
+    """
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
+    gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
+    number = int(os.environ["LOCAL_RANK"])
+    if gpus and number >= gpus:
+        raise CourseError(f"This machine has {gpus} GPUs, too few for process {number}: start as "
+                          f"many processes as there are GPUs, with --nproc-per-node {gpus}.")
+    if gpus:
+        torch.cuda.set_device(number)  # from here on "cuda" means this one
+    before = signal.signal(signal.SIGTERM, _told_to_end)  # torchrun's word to the survivors
+    try:
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
+            raise
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which comes now, and would cut the sentence
+        raise CourseError(ENDED.format("Another process of this training has ended")) from None
+    else:
+        signal.signal(signal.SIGTERM, before)
+    finally:
+        if _joined():
+            distributed.destroy_process_group()
+
+
+def _told_to_end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise CourseError(ENDED.format("Another process of this training has ended, or all were told "
+                                   "to end"))
+
+
+def _joined():
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def processes():
+    """How many processes train as one: 1, but inside of `together`."""
+    return distributed.get_world_size() if _joined() else 1
+
+
+def rank():
+    """The number of this process among them; 0 is the first one, which alone writes and speaks."""
+    return distributed.get_rank() if _joined() else 0
+
+
+def share(rows):
+    """Those rows of a joint batch (N, ...) that this process works on: (N / processes, ...)."""
+    return rows.chunk(processes())[rank()]
+
+
+def of_first(value):
+    """The first process's value of a tensor, or of a number, in all of them."""
+    if processes() == 1:
+        return value
+    number = not torch.is_tensor(value)
+    sent = torch.tensor(value, dtype=torch.float64) if number else value.contiguous().clone()
+    distributed.broadcast(sent, 0)
+    return sent.item() if number else sent
+
+
+def gathered(rows):
+    """Rows (N, ...) of each process -> those of all (processes N, ...), in all of them.
+
+    For a loss that compares rows of the joint batch. Every process must compute the same loss.
+    """
+    return rows if processes() == 1 else _Gathered.apply(rows)
+
+
+class _Gathered(torch.autograd.Function):
+    """All rows forward; backward, the gradient of those that this process gave.
+
+    The loss is of all rows in every process, so that this gradient is complete. It is multiplied
+    by the number of processes, by which DistributedDataParallel divides what it has added up.
+    """
+
+    @staticmethod
+    def forward(_, rows):
+        parts = [torch.empty_like(rows) for _ in range(processes())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(_, gradient):
+        return processes() * share(gradient)
+
+
+class _Loss(nn.Module):
+    """What DistributedDataParallel wraps: the weights of a network, and a forward that hands on its
+    loss.
+
+    It averages the gradients of what comes out of forward. Given the whole loss, it need not know
+    that the discriminator was asked several times, or that penalties hold gradients themselves.
+    """
+
+    def __init__(self, weights):
+        super().__init__()
+        self.weights = nn.ParameterList(weights)
+
+    def forward(self, loss):
+        return loss + 0 * sum(weight.sum() for weight in self.weights)  # it waits for every weight
+
+
+def _averaging(run):
+    """{name of a network: DistributedDataParallel around its loss}; empty for one process."""
+    if processes() == 1:
+        return {}
+    return {part: DistributedDataParallel(_Loss(optimizer.param_groups[0]["params"]))
+            for part, optimizer in run.optimizers.items()}
+
+
+def _as_first(run):
+    """Give all processes the first one's networks, down to what their batch norms have counted."""
+    for part in run.parts if processes() > 1 else ():
+        for value in getattr(run, part).state_dict().values():
+            value.copy_(of_first(value))
 
 
 def pick_device(name="auto"):
     """torch.device for "auto" (the fastest that is here), "cpu", "cuda" or "mps"."""
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
             "cpu": True}
+    here["mps"] &= processes() == 1  # its processes could not talk to each other
     if name == "auto":
         name = next(kind for kind, there in here.items() if there)
     if not here.get(name):
@@ -74,8 +212,14 @@ class _Kept:
         self.model, self.seed, self.lr, self.device = model, seed, lr, torch.device(device)
         self.rng = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # dropout
-        self.optimizers = {}
-        self.step, self.seconds, self.log = 0, 0.0, []
+        self.optimizers, self.averaging = {}, {}
+        self.step, self.seconds, self.waited, self.log = 0, 0.0, 0.0, []
+
+    @property
+    def waiting(self):
+        """The share of the time, 0 to 1, in which this process drew and loaded data: that long a
+        GPU may have waited for them, less what it had still to do."""
+        return self.waited / self.seconds if self.seconds else 0.0
 
     @property
     def history(self):
@@ -96,7 +240,8 @@ class _Kept:
         for part, optimizer in self.optimizers.items():
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"adam.{part}.{index}.{name}": value for name, value in state.items()}
-        facts = {"model": self.model, "step": self.step, "seconds": self.seconds, "seed": self.seed}
+        facts = {"model": self.model, "step": self.step, "seconds": self.seconds,
+                 "waited": self.waited, "seed": self.seed}
         save_checkpoint(Path(folder) / CHECKPOINT, tensors, facts)
         save_checkpoint(Path(folder) / MODEL, getattr(self, self.result).state_dict(), facts)
 
@@ -119,6 +264,7 @@ class _Kept:
             torch.cuda.set_rng_state(tensors["cuda_rng"], self.device)
         self.log = list(tensors["log"].to(self.device)) if "log" in tensors else []
         self.step, self.seconds = facts["step"], facts["seconds"]
+        self.waited = facts.get("waited", 0.0)  # older checkpoints do not say
 
 
 class Run(_Kept):
@@ -185,7 +331,7 @@ def update_discriminator(run, loss, real, fake, conditions, r1, r2=0.0, extra=No
             total = total + weight * r1_penalty(judge, data)
     if hasattr(loss, "penalty"):  # one that belongs to the loss itself: Wasserstein's
         total = total + loss.penalty(judge, real, fake, run.rng)
-    _descend(run.optimizers["discriminator"], total)
+    _descend(run, "discriminator", total)
     right = ((real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()) / 2
     return value.detach(), right
 
@@ -203,7 +349,7 @@ def update_generator(run, loss, real, fake, conditions, extra=None):
         value = total = loss.generator(real_logits, logits)
         if extra:
             total = total + extra.generator(real, fake, more, conditions)
-        _descend(run.optimizers["generator"], total)
+        _descend(run, "generator", total)
     finally:  # also when the kernel is interrupted just here
         run.discriminator.requires_grad_(True)
     return value.detach()
@@ -215,20 +361,24 @@ def _parts(answer):
     return logits.float(), [part.float() for part in more]
 
 
-def _descend(optimizer, loss):
+def _descend(run, part, loss):
+    optimizer = run.optimizers[part]
     optimizer.zero_grad(set_to_none=True)
+    if run.averaging:
+        loss = run.averaging[part](loss)
     loss.backward()
     optimizer.step()
 
 
-def fit(run, draw, *, loss=NonSaturating, latent=100, batch=64, steps=None, minutes=None,
+def fit(run, draw, *, load=None, loss=NonSaturating, latent=100, batch=64, steps=None, minutes=None,
         r1=0.5, r1_every=8, r2=0.0, extra=None, decay=0.999, folder=None, preview=None,
         every_seconds=10):
     """Train run until it has made `steps` steps or trained for `minutes` minutes, and return it.
 
     draw(n, rng) -> (real, *conditions): n real examples (n, ...) with what they are conditioned
     on; the networks are called generator(z, *conditions) and discriminator(x, *conditions).
-    batch, latent: size of a batch and of z. r1, r2: weights of the penalties at real and at
+    load: where it is given, draw only says which, and load(*drawn) -> (real, *conditions) gets
+    them. batch, latent: size of a batch and of z. r1, r2: weights of the penalties at real and at
     generated data, applied every `r1_every` steps, times as strong (0 for none). decay: of the
     averaged weights. The learning rate is constant for half of the training, then falls in a line
     to 2 %. folder: where checkpoints go, every 30 seconds and at the end. preview(run): called
@@ -239,13 +389,17 @@ def fit(run, draw, *, loss=NonSaturating, latent=100, batch=64, steps=None, minu
     discriminator may return (logits, more, ...) instead of logits; `more` is that rest, for the
     real examples in the first function and for the generated ones in the second.
 
+    Several processes (see `together`): batch is that of all. Each draws it whole and keeps its
+    share of the rows, so that draw should be quick and load do the work. Losses that compare rows
+    see the share alone, unless they call `gathered`; so do batch norms.
+
     Interrupting the kernel keeps what was trained. Raises CourseError, naming the step, when a
     loss is no longer finite.
     """
     def one_step(done):
         _set_rate(run, done)
-        real, *conditions = (part.to(run.device) for part in draw(batch, run.rng))
-        z = torch.randn(batch, latent, generator=run.rng).to(run.device)
+        real, *conditions = _examples(run, draw, load, batch)
+        z = share(torch.randn(batch, latent, generator=run.rng)).to(run.device)
         with mixed_precision(run.device):
             fake = run.generator(z, *conditions).float()
         now = r1_every if run.step % r1_every == 0 else 0
@@ -255,24 +409,37 @@ def fit(run, draw, *, loss=NonSaturating, latent=100, batch=64, steps=None, minu
         # early on the average must forget the untrained start
         average_weights(run.average, run.generator, min(decay, (1 + run.step) / (10 + run.step)))
         return torch.stack([d_loss, g_loss, right])
-    return _train(run, one_step, steps, minutes, folder, preview, every_seconds)
+    return _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
 
 
-def fit_supervised(run, draw, loss, *, batch=96, steps=None, minutes=None, folder=None,
+def fit_supervised(run, draw, loss, *, load=None, batch=96, steps=None, minutes=None, folder=None,
                    preview=None, every_seconds=10):
     """Train a `Supervised` run as `fit` trains a pair: loss(network, *examples) -> a number.
 
-    draw(n, rng) -> examples, a tuple of tensors of a batch. The learning rate warms up over the
-    first 30 steps.
+    draw(n, rng) -> examples, a tuple of tensors of a batch, or with load, which ones they are. The
+    learning rate warms up over the first 30 steps.
     """
     def one_step(done):
         _set_rate(run, done, warm_up=30)
-        examples = [part.to(run.device) for part in draw(batch, run.rng)]
+        examples = _examples(run, draw, load, batch)
         with mixed_precision(run.device):
             value = loss(run.network, *examples)
-        _descend(run.optimizers["network"], value)
+        _descend(run, "network", value)
         return value.detach()[None]
-    return _train(run, one_step, steps, minutes, folder, preview, every_seconds)
+    return _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
+
+
+def _examples(run, draw, load, batch):
+    """This process's share of a batch on the run's device, and how long that took in run.waited.
+
+    The way to the device does not count: there the GPU's own work would be waited for.
+    """
+    start = time.perf_counter_ns()
+    examples = [share(part) for part in draw(batch, run.rng)]
+    if load:
+        examples = load(*examples)
+    run.waited += (time.perf_counter_ns() - start) / 1e9
+    return [part.to(run.device) for part in examples]
 
 
 def _set_rate(run, done, warm_up=1):
@@ -281,26 +448,31 @@ def _set_rate(run, done, warm_up=1):
                                                        1 - 0.98 * (2 * done - 1))
 
 
-def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
+def _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds):
     """The loop: one_step(done) -> a row of the log, done being the share that is behind us."""
     if (steps is None) == (minutes is None) or not (minutes if steps is None else steps) > 0:
         raise CourseError("Say how long to train: either steps=... or minutes=..., not both, "
                           "and more than 0.")
+    _must_agree(run, batch, steps or minutes)
+    _as_first(run)
+    if rank():  # the first process alone writes and speaks
+        folder = preview = None
     if folder:
         must_be_writable(folder)  # told now, not after the training
         for unfinished in Path(folder).glob("*.part"):  # of a training that was killed
             unfinished.unlink(missing_ok=True)
     bar = progress(total=steps or round(minutes * 60), desc="training",
-                   unit="step" if steps else "s",
+                   unit="step" if steps else "s", disable=rank() > 0,
                    initial=min(steps, run.step) if steps else round(run.seconds))
     shown = saved = time.perf_counter()
+    run.averaging = _averaging(run)
     try:
         while (done := run.step / steps if steps else run.seconds / (60 * minutes)) < 1:
             start = time.perf_counter()
-            run.log.append(one_step(done))
+            run.log.append(_mean(one_step(done)))
             run.step += 1
             now = time.perf_counter()
-            run.seconds += now - start
+            run.seconds = of_first(run.seconds + now - start)  # one clock ends all at one step
             bar.update((run.step if steps else round(run.seconds)) - bar.n)
             if run.step % 50 == 0:
                 _must_be_finite(run)
@@ -312,14 +484,35 @@ def _train(run, one_step, steps, minutes, folder, preview, every_seconds):
                 run.save(folder)
                 saved = time.perf_counter()
         _must_be_finite(run)
+        _as_first(run)
     except KeyboardInterrupt:
         _must_be_finite(run)
         tqdm.write(f"Interrupted at step {run.step}: what was trained until here is kept.")
     finally:
         bar.close()
+        run.averaging = {}
     if folder:
         run.save(folder)
     return run
+
+
+def _must_agree(run, batch, length):
+    """Raise where several processes could not train as one: a batch that does not divide, or
+    runs that stand at different steps, as when not all see one folder."""
+    if batch % (TOGETHER * processes()) and processes() > 1:
+        raise CourseError(f"A batch of {batch} cannot be shared by {processes()} processes: it "
+                          f"must be a multiple of {TOGETHER * processes()}.")
+    mine = torch.tensor([[run.step, length]], dtype=torch.float64)
+    if (gathered(mine) != mine).any():
+        raise CourseError("The processes stand at different steps, or were told different lengths: "
+                          "start all with one command, and with a folder that every machine sees.")
+
+
+def _mean(row):
+    """A row of the log, averaged over the processes: what the joint batch gives."""
+    if processes() > 1:
+        distributed.all_reduce(row)
+    return row / processes()
 
 
 def progress(**what):

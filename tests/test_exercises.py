@@ -218,6 +218,55 @@ def _shifted(heard, seen, k):
     return (late, seen[:, torch.arange(k, T)]), (late, seen[:, torch.arange(T - k)])
 
 
+def _bounce(way, low, high):
+    """Step by step: mirrored at a wall as often as it is beyond one."""
+    way = way.clone()
+    while ((way > high) | (way < low)).any():
+        way = torch.where(way > high, 2 * high - way, way)
+        way = torch.where(way < low, 2 * low - way, way)
+    return way
+
+
+def _count_from_0(text):
+    found = []
+    for part in sorted(text.split(","), key=lambda part: int(part.split("-")[0])):
+        first, last = map(int, part.split("-"))
+        if found and first <= found[-1][1]:
+            first = found[-1][1] + 1
+        found.append((first - 1, last))
+    return found
+
+
+def _shown(times, fps):
+    found, k = [], 0
+    for i in range(int(float(times[-1]) * fps + 1e-6) + 1):
+        while k + 1 < len(times) and times[k + 1] <= i / fps + 1e-6:
+            k += 1
+        found.append(k)
+    return torch.tensor(found)
+
+
+def _block(rows, processes, rank):
+    n = len(rows) // processes
+    return rows[rank * n:(rank + 1) * n]
+
+
+def _ring(gpus, weights):
+    part = 4 * weights / gpus
+    return part * (gpus - 1) + part * (gpus - 1)
+
+
+def _bill(clips, epochs, batch, step_seconds, gpus, efficiency, price):
+    steps = int(-(-clips * epochs // batch))
+    gpu_hours = steps * step_seconds / efficiency / 3600
+    return steps, gpu_hours / gpus, gpu_hours * price
+
+
+def _agree(seen, heard):
+    return sum(a.sum(0).argmax() == b.argmax() for a, b in zip(seen, heard, strict=True)).item() \
+        / len(heard)
+
+
 def _carry_on(before, said):
     actor, color, direction, music = (
         getattr(before, name) if getattr(said, name) is None else getattr(said, name)
@@ -322,6 +371,8 @@ RIGHT = {
     "6.4": _pick,
     "7.1": _columns,
     "7.2": lambda columns, size: torch.polar(size, columns.angle()) * (columns != 0),
+    "9.1": _bounce, "9.2": _agree, "9.3": _count_from_0, "9.4": _shown, "9.5": _block, "9.6": _ring,
+    "9.7": _bill,
     "8.1": _carry_on, "8.2": _stand, "8.3": _wrap, "8.4": _clear,
     "7.3": _shifted, "7.4": _hits, "7.5": _av_align,
 }

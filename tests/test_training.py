@@ -1,8 +1,11 @@
 """The shared loop: it resumes exactly, stops in time, keeps what was trained and moves one side."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -453,6 +456,227 @@ def test_wgan_gp_resumes_exactly(tmp_path):
     resumed = toy_run()
     resumed.load(tmp_path)
     assert_same(fit(resumed, steps=20, loss=losses.Wasserstein, r1=0), whole)
+
+
+# Loading ----------------------------------------------------------------------------------------
+def test_load_gets_what_draw_names():
+    data = torch.randn(50, 2, generator=torch.Generator().manual_seed(3))
+
+    def which(n, rng):
+        return (torch.randint(50, (n,), generator=rng),)
+    split = fit(toy_run(), which, load=lambda rows: (data[rows],), steps=9)
+    assert_same(split, fit(toy_run(), lambda n, rng: (data[which(n, rng)[0]],), steps=9))
+
+
+def test_the_share_of_time_spent_waiting_for_data_is_counted_and_kept(tmp_path):
+    def slow(rows):
+        time.sleep(0.03)
+        return (rows,)
+    run = fit(toy_run(), load=slow, steps=8, folder=tmp_path)
+    assert 0.24 < run.waited < run.seconds and run.waiting == run.waited / run.seconds > 0.5
+    kept = toy_run()
+    assert kept.waiting == 0
+    kept.load(tmp_path)
+    assert kept.waited == run.waited
+    quick = fit(toy_run(), steps=20)
+    assert 0 < quick.waiting < 0.5
+
+
+# Several processes ------------------------------------------------------------------------------
+WORKERS = """
+import itertools, json, os, signal, socket, sys, time, torch
+from pathlib import Path
+from lessons import training, video
+from lessons.errors import CourseError
+from lessons.losses import Relativistic
+
+here = Path(sys.argv[1])
+torch.optim.Adam([torch.zeros(1)])  # the first one imports for seconds: not in every fork
+
+def start(count, work, *arguments):
+    # forks, which spares starting PyTorch, each with the environment that torchrun gives: returns
+    # [exit code, output, errors] of each
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for rank in range(count):
+        if not os.fork():
+            os.environ |= {"WORLD_SIZE": str(count), "RANK": str(rank), "LOCAL_RANK": str(rank),
+                           "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+            for number, name in ((1, "out"), (2, "err")):
+                os.dup2(os.open(here / f"{rank}.{name}", os.O_CREAT | os.O_WRONLY | os.O_TRUNC),
+                        number)
+            try:
+                with training.together("cpu"):
+                    print(json.dumps(work(*arguments)), flush=True)
+                os._exit(0)
+            except CourseError as error:
+                print(error, file=sys.stderr, flush=True)
+                os._exit(2)
+            finally:
+                import traceback
+                traceback.print_exc()
+                os._exit(1)
+    # in the order of their numbers, which grow
+    codes = [os.waitstatus_to_exitcode(code) for _, code in sorted(
+        os.waitpid(-1, 0) for _ in range(count))]
+    return [(code, *((here / f"{rank}.{name}").read_text() for name in ("out", "err")))
+            for rank, code in enumerate(codes)]
+"""
+
+
+def run_workers(script, folder):
+    """What a script that goes on from WORKERS prints last, read as JSON."""
+    result = subprocess.run([sys.executable, "-c", WORKERS + script, str(folder)], cwd=ROOT,
+                            env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True, check=True,
+                            stdout=subprocess.PIPE, timeout=300)
+    return json.loads(result.stdout)
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+
+JOINT = """
+from lessons.text_conditioning import Wordings
+from lessons.theatre import Theatre
+
+# in 64 bits: in 32, Adam makes a difference in the last of them grow tenfold a step
+torch.set_default_dtype(torch.float64)
+torch.Tensor.float = torch.Tensor.double
+wordings = Wordings(Theatre.scenes(32, 0), seed=0)
+films = torch.randn(32, 2, 16, video.PATH, generator=torch.Generator().manual_seed(1))
+calls, saved, real_save = [], [], training.save_checkpoint
+training.save_checkpoint = lambda path, *what: (saved.append(path.name), real_save(path, *what))
+
+def draw(n, rng):
+    rows = torch.randint(32, (n // 2,), generator=rng)
+    return rows, *wordings.draw(rows, rng)
+
+def load(rows, ids, said):
+    calls.append(len(rows))
+    return films[rows].flatten(0, 1), ids.repeat_interleave(2, 0), said.repeat_interleave(2, 0)
+
+def new_run():
+    torch.manual_seed(0)
+    return training.Run(video.PathGenerator(), video.PathDiscriminator(), model="toy")
+
+def fit(run, batch=16, **how):
+    return training.fit(run, draw, load=load, loss=Relativistic, latent=48, batch=batch, r1=0.5,
+                        r2=0.5, r1_every=3, extra=video.MatchAndSpread(spread=0), **how)
+
+def told(run, **how):
+    try:
+        fit(run, **how)
+    except CourseError as error:
+        return str(error)
+
+def joint(name):
+    run = fit(new_run(), steps=6, folder=here / name)
+    return {"history": run.history, "rows": calls[0], "saved": saved,
+            "weights": [float(weight.sum()) for weight in run.average.parameters()]}
+
+def more():
+    behind, rank = new_run(), training.rank()
+    behind.step = rank
+    found = {"odd": told(new_run(), batch=12, steps=2), "behind": told(behind, steps=2)}
+    norm = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    calls.clear()
+
+    def slow(rows):  # one clock sees another time than the other
+        calls.append(time.sleep(0.002 * rank))
+        return (rows,)
+    run = training.fit_supervised(training.Supervised(norm, model="toy"),
+                                  lambda n, rng: (torch.randn(n, 2, generator=rng),),
+                                  lambda network, x: network(x).square().mean(), load=slow,
+                                  minutes=0.005)
+    return found | {"mean": norm[1].running_mean.tolist(), "steps": run.step, "loads": len(calls)}
+
+print(json.dumps([start(1, joint, "one"), start(2, joint, "two"), start(2, more)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def joint(tmp_path_factory):
+    """What JOINT found: in one process, in each of two, and more in each of two; its folder."""
+    folder = tmp_path_factory.mktemp("joint")
+    groups = run_workers(JOINT, folder)
+    assert all(code == 0 for group in groups for code, *_ in group), groups
+    return *[[json.loads(out) for _, out, _ in group] for group in groups], folder
+
+
+@needs_fork
+def test_two_processes_log_the_losses_of_one_with_the_joint_batch(joint):
+    (one,), (first, second), *_ = joint
+    assert first["history"] == second["history"]
+    assert (one["rows"], first["rows"], second["rows"]) == (8, 4, 4)
+    for name in ("discriminator", "generator", "right"):
+        assert first["history"][name] == pytest.approx(one["history"][name], rel=1e-10), name
+
+
+@needs_fork
+def test_two_processes_end_with_the_networks_of_one(joint):
+    (one,), (first, second), (more, other), _ = joint
+    assert first["weights"] == second["weights"] == pytest.approx(one["weights"], abs=1e-9)
+    assert more["mean"] == other["mean"]
+
+
+@needs_fork
+def test_the_first_process_alone_writes(joint):
+    _, (first, second), _, folder = joint
+    assert first["saved"] == [training.CHECKPOINT, training.MODEL] and second["saved"] == []
+    assert len(list((folder / "two").iterdir())) == len(list((folder / "one").iterdir())) == 2
+
+
+@needs_fork
+def test_the_clock_of_the_first_process_ends_all_at_one_step(joint):
+    first, second = joint[2]
+    assert first["steps"] == second["steps"] == first["loads"] == second["loads"] > 2
+
+
+@needs_fork
+def test_processes_that_cannot_train_as_one_are_told(joint):
+    for found in joint[2]:
+        assert found["odd"] == ("A batch of 12 cannot be shared by 2 processes: it must be a "
+                                "multiple of 8.")
+        assert found["behind"].startswith("The processes stand at different steps")
+
+
+ENDING = """
+clock = itertools.count(0, 31)  # seconds: half a minute between two looks, so it saves
+training.time.perf_counter = lambda: next(clock)
+
+def train(name, stop=None, how=None):
+    def load(rows):
+        if run.step == stop and training.rank() == 1:
+            os.kill(os.getpid(), getattr(signal, how))
+        return (rows,)
+    torch.manual_seed(0)
+    run = training.Run(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1), model="toy")
+    if (here / name / training.CHECKPOINT).exists():
+        run.load(here / name)
+    begun = run.step
+    training.fit(run, lambda n, rng: (torch.randn(n, 2, generator=rng),), load=load, latent=3,
+                 batch=8, steps=12, folder=here / name)
+    return begun, run.step, run.history["generator"]
+
+print(json.dumps([start(2, train, "two", 4, "SIGKILL"), start(2, train, "two", 8, "SIGTERM"),
+                  start(2, train, "two"), start(1, train, "one")]))
+"""
+
+
+@needs_fork
+def test_a_killed_process_ends_the_others_with_a_word_and_the_run_goes_on(tmp_path):
+    killed, told_to_end, resumed, whole = run_workers(ENDING, tmp_path)
+    sentence = ("Another process of this training has ended: what was trained up to the last "
+                "checkpoint (at most 30 s ago) is kept; start again with --resume.")
+    assert [code for code, *_ in killed] == [2, -signal.SIGKILL]
+    assert [code for code, *_ in told_to_end] == [2, 2]
+    assert killed[0][2].splitlines()[-1] == told_to_end[0][2].splitlines()[-1] == sentence
+    assert "all were told to end" in told_to_end[1][2].splitlines()[-1]
+    assert not any("Traceback" in err for _, _, err in killed + told_to_end)
+    _, _, losses = json.loads(whole[0][1])
+    for code, out, err in resumed:
+        assert code == 0, err
+        assert json.loads(out) == [8, 12, pytest.approx(losses, rel=1e-4)]
 
 
 # Killed, and in a log ---------------------------------------------------------------------------

@@ -1,0 +1,231 @@
+"""Checks of lesson 9: ways between walls, ranges of frames, moments of a film, a share of a batch,
+what travels between GPUs, what a training costs, and whether picture and voice agree."""
+
+import math
+import re
+
+import torch
+
+from lessons import real_data, speaking_digits
+from lessons.exercises import Exercise, rng
+
+
+# 9.1 -------------------------------------------------------------------------------------------
+def _ways():
+    """Ways that meet no wall, one, and many; to the right and to the left."""
+    t = torch.arange(16.)
+    return [(20 + 3 * t, 11, 37), (12 - 2.5 * t, 11, 37), (13 + 0.5 * t, 11, 37),
+            (60 * torch.rand(4, 16, 2, generator=rng()) - 20, 0, 10), (9 * t - 30, -4, 4)]
+
+
+def _folded(period=2, origin=True, clamp=False, flip=False):
+    def wrong(way, low, high):
+        if clamp:
+            return way.clamp(low, high)
+        room = high - low
+        away = ((way - low * origin).remainder(period * room) - room).abs()
+        return low + away if flip else high - away
+    return wrong
+
+
+def _once(way, low, high):
+    way = torch.where(way > high, 2 * high - way, way)
+    return torch.where(way < low, 2 * low - way, way)
+
+
+Exercise("9.1", ours=speaking_digits.folded, cases=_ways, mistakes=[
+    ("The digit stops at the wall: clamping holds it there, and it should turn back.",
+     _folded(clamp=True)),
+    ("It turns back at the first wall only: after the second it leaves. Use a remainder, so that "
+     "it goes on for ever.", _once),
+    ("It jumps from one wall to the other: the period is *twice* the room, there and back.",
+     lambda way, low, high: low + (way - low).remainder(high - low)),
+    ("Count from the lower wall: take `low` away before the remainder.", _folded(origin=False)),
+    ("It begins at the wrong wall: at `low` the distance to `low` is 0, so take the absolute value "
+     "away from `high`.", _folded(flip=True)),
+])
+
+
+# 9.2 -------------------------------------------------------------------------------------------
+def _read():
+    def some(*shape, seed):
+        return torch.randn(*shape, generator=rng(seed)).mul(2).softmax(-1)
+    seen = some(40, 16, 10, seed=1)
+    heard = torch.where(torch.rand(40, 1, generator=rng(2)) < 0.7, seen.mean(1),
+                        some(40, 10, seed=3))
+    return [(seen, heard), (some(7, 5, 10, seed=4), some(7, 10, seed=5))]
+
+
+Exercise("9.2", ours=speaking_digits.agreement, cases=_read, mistakes=[
+    ("You look at the first frame alone: take the mean over the frames first.",
+     lambda seen, heard: float((seen[:, 0].argmax(1) == heard.argmax(1)).float().mean())),
+    ("You compare frame by frame: a film is one picture of one digit, so take the mean of the "
+     "probabilities over its frames before you decide.",
+     lambda seen, heard: float((seen.argmax(2) == heard.argmax(1)[:, None]).float().mean())),
+    ("You multiply probabilities: two judges that are unsure then agree less than they do. Let "
+     "each decide, and compare.",
+     lambda seen, heard: float((seen.mean(1) * heard).sum(1).mean())),
+    ("You count films; the share is asked for: divide by their number.",
+     lambda seen, heard: float((seen.mean(1).argmax(1) == heard.argmax(1)).sum())),
+])
+
+
+# 9.3 -------------------------------------------------------------------------------------------
+def _texts():
+    return [("1-95, 96-185, 186-245, 246-360",), ("1-50, 40-90",), ("200-300, 1-95",),
+            ("12-212, 100-150, 140-170",), ("7-7",)]
+
+
+def _cut(first=1, last=0, order=True, overlap=True):
+    def wrong(text):
+        pairs = [(int(a), int(b)) for a, b in re.findall(r"(\d+)-(\d+)", text)]
+        found, end = [], 0
+        for a, b in sorted(pairs) if order else pairs:
+            found.append((max(a - first, end) if overlap else a - first, b - last))
+            end = b
+        return found
+    return wrong
+
+
+Exercise("9.3", ours=real_data.ranges, cases=_texts, mistakes=[
+    ("Frames count from 0 in Python and from 1 in the file: take 1 from the first frame of each "
+     "range.", _cut(first=0)),
+    ("The last frame is lost: the file's last frame belongs to the range, and counted from 0 it is "
+     "the one before your end. So the number itself is the end that is excluded.", _cut(last=1)),
+    ("The ranges are as the file has them, but two films have theirs out of order: sort them.",
+     _cut(order=False)),
+    ("Two ranges share frames, so that one and the same picture could be learnt twice: let a range "
+     "begin no earlier than the last one ends.", _cut(overlap=False)),
+])
+
+
+# 9.4 -------------------------------------------------------------------------------------------
+def on_screen(times, fps):
+    """Which frame of a film is on the screen at 0, 1 / fps, 2 / fps, ... seconds: int64 (n,).
+
+    times (N,): seconds at which each frame appears, the first at 0; the last moment is no later
+    than the last frame.
+    """
+    moments = torch.arange(int(times[-1] * fps + 1e-6) + 1) / fps             # (n,)
+    return torch.searchsorted(times, moments + 1e-6, right=True) - 1
+
+
+def _films():
+    even = torch.arange(25) / 25
+    uneven = torch.tensor([0, 0.1, 0.12, 0.5, 0.55, 0.9, 1.4])
+    return [(even, 8), (torch.arange(10) / 5, 8), (uneven, 8), (uneven, 4),
+            (torch.arange(40) / 30, 10)]
+
+
+def _moments(times, fps):
+    return torch.arange(int(times[-1] * fps + 1e-6) + 1) / fps
+
+
+def _strided(times, fps):
+    rate = (len(times) - 1) / float(times[-1])
+    count = int(times[-1] * fps + 1e-6) + 1
+    return (torch.arange(count) * max(1, round(rate / fps))).clamp(max=len(times) - 1)
+
+
+def _by_rate(times, fps):
+    rate = (len(times) - 1) / float(times[-1])
+    return (_moments(times, fps) * rate + 1e-4).long().clamp(max=len(times) - 1)
+
+
+Exercise("9.4", ours=on_screen, cases=_films, mistakes=[
+    ("You take every so many frames: 25 frames a second are not a multiple of 8, and a film of a "
+     "telephone is not even. Ask at each moment which frame is there.", _strided),
+    ("You trust the mean frame rate. In a film with uneven times frame k does not appear at k / "
+     "rate: look at `times`.", _by_rate),
+    ("You take the nearest frame, which may not have appeared yet: a screen shows the *last* one "
+     "that has.", lambda times, fps: (_moments(times, fps)[:, None] - times).abs().argmin(1)),
+    ("You take the frame that comes next: `searchsorted` says how many have appeared; the one on "
+     "the screen is the one before.",
+     lambda times, fps: torch.searchsorted(times, _moments(times, fps) + 1e-6, right=True)
+     .clamp(max=len(times) - 1)),
+])
+
+
+# 9.5 -------------------------------------------------------------------------------------------
+def share(rows, processes, rank):
+    """The rows of a joint batch (N, ...) that one of several processes works on: a block of N /
+    processes, so that rows 2i and 2i + 1, two films of one caption, stay together."""
+    return rows.chunk(processes)[rank]
+
+
+def _batches():
+    rows = torch.randn(8, 3, generator=rng())
+    return [(rows, 1, 0), (rows, 2, 0), (rows, 2, 1), (rows, 4, 2), (torch.arange(24), 3, 2)]
+
+
+Exercise("9.5", ours=share, cases=_batches, mistakes=[
+    ("You deal the rows out one by one. Rows 2i and 2i + 1 are two films of one caption, which the "
+     "energy score compares: keep blocks together.",
+     lambda rows, processes, rank: rows[rank::processes]),
+    ("Every process takes the whole batch: then all of them do the same work.",
+     lambda rows, processes, rank: rows + 0),
+    ("Every process takes the first block: `rank` says which one is its own.",
+     lambda rows, processes, rank: rows.chunk(processes)[0]),
+    ("The blocks are dealt out backwards: process 0 takes the first one.",
+     lambda rows, processes, rank: rows.chunk(processes)[-1 - rank]),
+])
+
+
+# 9.6 -------------------------------------------------------------------------------------------
+def gradient_bytes(gpus, weights):
+    """Bytes that each of so many GPUs sends in a step, around a ring: weights in 4 bytes each."""
+    return 2 * (gpus - 1) / gpus * 4 * weights
+
+
+Exercise("9.6", ours=gradient_bytes,
+         cases=lambda: [(1, 900_000), (2, 900_000), (8, 900_000), (512, 10 ** 9)], mistakes=[
+    ("Everybody sends everything to everybody: that is the traffic without a ring. On a ring each "
+     "part of the gradient goes round, and a GPU passes on one part at a time.",
+     lambda gpus, weights: (gpus - 1) * 4.0 * weights),
+    ("You count one round. The first adds the gradients up, and the second tells all the sum.",
+     lambda gpus, weights: (gpus - 1) / gpus * 4 * weights),
+    ("You count numbers, not bytes: a weight's gradient has 4 bytes.",
+     lambda gpus, weights: 2 * (gpus - 1) / gpus * weights),
+    ("A GPU need not send what it gives to itself: of `gpus` parts it passes on `gpus` - 1.",
+     lambda gpus, weights: 2 * 4.0 * weights),
+])
+
+
+# 9.7 -------------------------------------------------------------------------------------------
+def bill(clips, epochs, batch, step_seconds, gpus, efficiency, price):
+    """What a training takes: (steps, hours, money).
+
+    step_seconds: of the whole batch on one GPU; of many GPUs each works the share `efficiency` of
+    the time; price: of a GPU and an hour.
+    """
+    steps = math.ceil(clips * epochs / batch)
+    hours = steps * step_seconds / (gpus * efficiency) / 3600
+    return steps, hours, hours * gpus * price
+
+
+def _billed(batch=1, parts=True, lost=True, all_gpus=True, up=math.ceil):
+    def wrong(clips, epochs, size, step_seconds, gpus, efficiency, price):
+        steps = up(clips * epochs / (size * (gpus if batch > 1 else 1)))
+        hours = steps * step_seconds / 3600
+        hours /= (gpus if parts else 1) * (efficiency if lost else 1)
+        return steps, hours, hours * (gpus if all_gpus else 1) * price
+    return wrong
+
+
+def _three(answer, *given):
+    result = answer(*given)
+    if not isinstance(result, tuple) or len(result) != 3:
+        raise TypeError("return three things: the steps, the hours and the money")
+    return dict(zip(("number of steps", "hours", "money"), result, strict=True))
+
+
+Exercise("9.7", ours=bill, observe=_three,
+    cases=lambda: [(10_000_000, 10, 1024, 2.0, 64, 0.9, 2.5), (1000, 3, 64, 0.2, 1, 1.0, 2.0),
+                   (10_001, 1, 100, 0.5, 8, 0.8, 3.0)], mistakes=[
+    ("The batch is that of all GPUs together: more GPUs do not make fewer steps, but shorter ones.",
+     _billed(batch=2, parts=False)),
+    ("Half a step is a step: round up.", _billed(up=math.floor)),
+    ("No machine computes all of the time: divide by the efficiency, too.", _billed(lost=False)),
+    ("You pay for one GPU: all of them run for these hours.", _billed(all_gpus=False)),
+    ("A step is shared: with many GPUs it takes a share of its time.", _billed(parts=False)),
+])

@@ -1,0 +1,631 @@
+"""Your own clips: a folder of videos with captions, read once into a cache to train from.
+
+A piece of a clip is 2 seconds: P pieces, FRAMES frames of H x W pixels with C channels, SAMPLES of
+sound; L words of a caption. Files are read as streams: memory does not grow with their number.
+"""
+
+import contextlib
+import csv
+import hashlib
+import itertools
+import json
+import math
+import os
+import tempfile
+import textwrap
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+import torch
+
+from lessons.checkpoints import must_be_writable, write_whole
+from lessons.errors import CourseError, nearest
+from lessons.training import progress
+
+FRAMES, FPS, RATE, SAMPLES = 16, 8, 8000, 16000  # 16 frames at 8 a second, 2 s of 8 kHz mono
+PIECES, SHORTEST = 8, 0.5      # at most so many pieces of a clip; seconds that a clip must last
+LETTERS, WORDS = 400, 40       # of a caption, at most
+SILENT = 32                    # of 32768: sound that stays below, by 60 dB, is none
+COLUMNS = ("file_name", "caption")
+TEXTS = ("tty", "concat", "hls", "dash")  # what FFmpeg would show as a film, or a list of files
+BROKEN = av.FFmpegError, ValueError  # what decoding a bad file may raise
+KINDS = {"video": np.uint8, "audio": np.int16, "heard": np.bool_, "ids": np.int32,
+         "which": np.int64}    # the files of the cache, NAME.raw, a row a piece
+GROWING = ("video", "audio", "heard")  # those written clip by clip
+
+
+class Entry(NamedTuple):
+    """A clip to read. first, last: frames of the file, from 0, last excluded; None: start, end.
+
+    folder: where given, a path that leaves it is refused.
+    """
+
+    path: Path
+    caption: str
+    first: int | None = None
+    last: int | None = None
+    folder: Path | None = None
+
+    @property
+    def name(self):
+        """The file as metadata.csv calls it."""
+        path = Path(self.path)
+        inside = self.folder and path.is_relative_to(self.folder)
+        return path.relative_to(self.folder).as_posix() if inside else str(path)
+
+
+def entries(folder):
+    """An iterator of Entry, a row of folder/metadata.csv each (columns file_name and caption).
+
+    Raises CourseError where the folder, the table, a column, or every row is missing.
+    """
+    folder = Path(folder)
+    table = folder / "metadata.csv"
+    if not folder.is_dir():
+        raise CourseError(f"There is no folder {folder}: give the one that holds your clips.")
+    if not table.is_file():
+        raise CourseError(f"The folder {folder} has no metadata.csv: write one with the columns "
+                          f"file_name and caption, a line a clip.")
+    rows = _rows(folder, table)
+    if not (first := list(itertools.islice(rows, 1))):
+        raise CourseError(f"The table {table} has no rows: write a line for each clip.")
+    return itertools.chain(first, rows)
+
+
+def _rows(folder, table):
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
+            if missing := [name for name in COLUMNS if name not in rows.fieldnames]:
+                raise CourseError(
+                    f"The table {table} has no column {' and no column '.join(missing)}: its first "
+                    f"line must name file_name and caption, with a comma between them.")
+            for row in rows:
+                name, caption = ((row[column] or "").strip() for column in COLUMNS)
+                yield Entry(folder / name, caption, folder=folder)
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise CourseError(f"The table {table} cannot be read ({error}): save it as CSV in "
+                          f"UTF-8.") from None
+
+
+def tokens(text):
+    """The words of a caption: lower case, letters, digits and apostrophes of any script.
+
+    Each Chinese character is a word by itself; punctuation falls away. Raises CourseError for a
+    caption without a word, with control characters, or of more than 400 characters.
+    """
+    if len(text) > LETTERS:
+        raise CourseError(f"The caption '{text[:30]} ...' has {len(text)} characters: "
+                          f"use at most {LETTERS}.")
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n" for c in text):
+        raise CourseError(f"The caption {text!r} has control characters: take them out.")
+    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    words = (word.strip("'") for word in "".join(map(_apart, plain)).split())
+    if not (words := [word for word in words if any(map(str.isalnum, word))]):
+        raise CourseError(f"The caption '{' '.join(text.split())}' has no word: say what is seen.")
+    return words
+
+
+def _apart(c):
+    """A character as it stands in a word, or spaces that end one."""
+    kind = unicodedata.category(c)
+    if "IDEOGRAPH" in unicodedata.name(c, ""):
+        return f" {c} "
+    if kind == "Cf":  # invisible, like the joiners inside Persian and Hindi words
+        return ""
+    return c if kind[0] in "LMN" or c == "'" else " "
+
+
+def vocabulary(texts):
+    """The words of captions as a sorted tuple of str; number 0 is "", the padding."""
+    return ("", *sorted({word for text in texts for word in tokens(text)}))
+
+
+def encode(texts, vocabulary, length=None):
+    """A list of N captions as numbers of words of the vocabulary, int64 (N, L), 0 for padding.
+
+    length: L; None: that of the longest. Raises CourseError for an unknown word, a caption that
+    `tokens` refuses, and one of more than L words.
+    """
+    if isinstance(texts, str) or not len(texts):
+        raise CourseError("Give captions as a list with at least one: ['a dog runs'].")
+    number = {word: i for i, word in enumerate(vocabulary)}
+    rows = [_numbers(tokens(text), number) for text in texts]
+    L = length or max(map(len, rows))
+    if longest := next((text for text, row in zip(texts, rows, strict=True) if len(row) > L), None):
+        raise CourseError(f"The caption '{longest}' has more than {L} words: use at most {L}.")
+    return torch.tensor([row + [0] * (L - len(row)) for row in rows])  # (N, L)
+
+
+def _numbers(words, number):
+    """Words as their numbers, by a dict word -> number."""
+    if unknown := next((word for word in words if word not in number), None):
+        hint = textwrap.shorten(nearest(unknown, list(number)[1:]), 200, placeholder=" ...")
+        raise CourseError(f"The word '{unknown}' stands in no caption of these clips. {hint}")
+    return [number[word] for word in words]
+
+
+class Prepared:
+    """A cache that `prepare` made, opened: arrays that stay on the disk, a row a piece.
+
+    video uint8 (P, FRAMES, H, W, C), C is 1 where every clip is grey, else 3; audio int16
+    (P, SAMPLES); heard bool (P,), False where a piece has no sound; ids int32 (P, L), words of
+    `vocabulary`, 0 for padding; which int64 (P,), the same for pieces whose captions have the same
+    words. Raises CourseError where the cache is not whole.
+    """
+
+    def __init__(self, cache):
+        self.cache = Path(cache)
+        self.facts = _facts(self.cache)
+        if not self.facts:
+            raise CourseError(f"The folder {cache} holds no whole cache: prepare the clips again.")
+        self.vocabulary = tuple(self.facts["vocabulary"])
+        for name, kind in KINDS.items():
+            setattr(self, name, np.memmap(self.cache / f"{name}.raw", kind, "r",
+                                          shape=tuple(self.facts["shapes"][name])))
+
+    def __len__(self):
+        return len(self.video)
+
+    @property
+    def shape(self):
+        """(H, W, C) of a frame."""
+        return tuple(self.video.shape[2:])
+
+    @property
+    def report(self):
+        """What was left out or shortened: a list of (file name, sentence), read from the disk."""
+        return list(_notes(self.cache))
+
+    def draw(self, n, rng):
+        """(rows int64 (n,),): pieces by chance; rng: a torch.Generator."""
+        return (torch.randint(len(self), (n,), generator=rng),)
+
+    def load(self, rows):
+        """Pieces int64 (n,) as video uint8 (n, FRAMES, H, W, C), audio float32 (n, SAMPLES) in
+        [-1, 1], ids int64 (n, L), which int64 (n, 1) and heard bool (n,)."""
+        video, audio, heard, ids, which = (torch.from_numpy(getattr(self, name)[rows.numpy()])
+                                           for name in KINDS)
+        return video, audio.float() / 32768, ids.long(), which[:, None], heard
+
+
+def summary(prepared):
+    """A few lines on a `Prepared`: what it holds, then what was left out, by reason."""
+    facts, (_, _, H, W, C) = prepared.facts, prepared.video.shape
+    lines = [f"{facts['name']}: {facts['used']} of {facts['clips']} clips, {len(prepared)} pieces "
+             f"of 2 seconds, {int(prepared.heard.sum())} of them with sound",
+             f"frames of {H} x {W} pixels, {'grey' if C == 1 else 'in colour'}; "
+             f"words: {len(prepared.vocabulary) - 1}"]
+    counts, names = Counter(), {}
+    for name, sentence in _notes(prepared.cache):
+        reason = sentence.split(": ")[0].rstrip(".")
+        counts[reason] += 1
+        names.setdefault(reason, []).extend([name] if counts[reason] <= 3 else [])
+    return "\n".join(lines + [f"{count} x {reason}: {', '.join(names[reason])}"
+                              + (", ..." if count > 3 else "")
+                              for reason, count in counts.most_common()])
+
+
+def prepare(entries, cache, size=None, name="clips"):
+    """Read clips (an iterable of Entry) once into the folder cache; returns it as `Prepared`.
+
+    size: side of the square that has about as many pixels as a frame, a multiple of 16 from 32 to
+    128; None: 48. H and W are multiples of 16 that follow the clips. A clip gives its first 2
+    seconds, the next 2, and so on; of more than 8 such pieces 8, spread over it. name: what
+    messages call the clips. The same clips are not read again, and what an interruption left is
+    gone on with. Raises CourseError where no clip can be used, the size is none of these, or the
+    folder cannot be written.
+    """
+    size = 48 if size is None else size
+    if size not in range(32, 129, 16):
+        raise CourseError(f"The size is {size}: give a multiple of 16 from 32 to 128.")
+    cache = Path(cache)
+    try:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as listing:
+            key, total = _list(entries, listing, [1, size, name])
+            if _facts(cache).get("key") != key:
+                _begin(cache, key)
+                _append(cache / "looks.jsonl", _listed(listing), _look, total, "looking")
+                frame = _frame(cache, size)
+                _read_all(cache, listing, total, frame)
+                _finish(cache, key, name, frame)
+    except OSError as error:
+        raise CourseError(f"Cannot write {cache} ({error.strerror or error}): free some space, "
+                          f"or choose a folder that you may write to.") from None
+    return Prepared(cache)
+
+
+def _list(entries, listing, key):
+    """Write entries to a file, a JSON line each; returns a hash of all that is read and how many.
+
+    A file counts by its name, size and time: reading 20,000 films to hash them would take hours.
+    """
+    key, total = hashlib.sha256(json.dumps(key).encode()), 0
+    for entry in entries:
+        try:
+            stat = os.stat(entry.path)
+            stamp = [stat.st_size, stat.st_mtime_ns]
+        except (OSError, ValueError):  # missing, or no name that a file can have
+            stamp = None
+        key.update(json.dumps([entry.name, *entry[1:4], stamp]).encode())
+        listing.write(json.dumps(entry, default=str) + "\n")
+        total += 1
+    return key.hexdigest(), total
+
+
+def _listed(listing):
+    listing.seek(0)
+    return (Entry(*json.loads(line)) for line in listing)
+
+
+def _begin(cache, key):
+    """Empty the cache, unless an interrupted `prepare` of the same clips can be gone on with."""
+    must_be_writable(cache)
+    begun = cache / "begun.txt"
+    if not begun.exists() or begun.read_text() != key or (cache / "clips.json").exists():
+        for name in ("clips.json", "looks.jsonl", "index.jsonl", *(f"{n}.raw" for n in KINDS)):
+            (cache / name).unlink(missing_ok=True)
+        write_whole(begun, key.encode())
+
+
+def _append(path, items, work, total, desc):
+    """Append work(item) to path as a JSON line each, after the lines that are there already."""
+    done = _mend(path)
+    with open(path, "ab") as file, progress(total=total, desc=desc, unit="clip",
+                                            initial=done) as bar:
+        for item in itertools.islice(items, done, None):
+            file.write(json.dumps(work(item)).encode() + b"\n")
+            file.flush()
+            bar.update()
+
+
+def _mend(path):
+    """Cut off the half line that an interruption left; returns the number of whole ones."""
+    done = end = 0
+    with open(path, "ab+") as file:
+        file.seek(0)
+        for line in file:
+            if line.endswith(b"\n"):
+                done, end = done + 1, end + len(line)
+        file.truncate(end)
+    return done
+
+
+def _lines(path):
+    with open(path, encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def _notes(cache):
+    for line in _lines(cache / "index.jsonl"):
+        for sentence in line["notes"]:
+            yield line["name"], sentence
+
+
+def _facts(cache):
+    """What clips.json says, or {} where the cache is not whole."""
+    try:
+        facts = json.loads((cache / "clips.json").read_text(encoding="utf-8"))
+        sizes = {f"{name}.raw": math.prod(facts["shapes"][name]) * np.dtype(kind).itemsize
+                 for name, kind in KINDS.items()} | {"index.jsonl": facts["index"]}
+        whole = all((cache / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return facts if whole else {}
+
+
+def _open(path):
+    """A file as a container of PyAV; no address is followed, and odd titles do no harm."""
+    return av.open(os.path.abspath(path), options={"protocol_whitelist": "file"},
+                   metadata_errors="ignore")
+
+
+def _look(entry):
+    """What a first look at a clip says: why it is left out, or {"ratio": W / H, "color": bool}."""
+    if sentence := _refusal(entry):
+        return {"out": sentence}
+    try:
+        with _open(entry.path) as container:
+            if container.format.name in TEXTS:
+                return {"out": "not readable as a video: it is a text"}
+            if not container.streams.video:
+                return {"out": "no video: the file has sound only"}
+            stream = container.streams.video[0]
+            if (frame := next(container.decode(stream), None)) is None:
+                return {"out": "no frames"}
+            color = _is_color(frame)
+            with contextlib.suppress(*BROKEN):
+                if not color and container.duration:  # many films begin in black
+                    container.seek(container.duration // 2)
+                    color = _is_color(next(container.decode(stream), frame))
+            width, height = frame.width * _stretch(stream), frame.height
+            ratio = height / width if _turns(frame) % 2 else width / height
+            return {"ratio": ratio, "color": color}
+    except BROKEN as error:
+        return {"out": _unreadable(error)}
+
+
+def _refusal(entry):
+    """Why a clip is left out before its file is opened, or ""."""
+    path, folder = (Path(os.path.abspath(place)) for place in (entry.path, entry.folder or os.sep))
+    if entry.folder and not path.is_relative_to(folder):
+        return "outside: the path leaves the folder of the clips"
+    try:
+        if not os.path.isfile(entry.path):
+            return "missing: there is no such file"
+        if (words := len(tokens(entry.caption))) > WORDS:
+            return f"caption refused: it has {words} words, more than {WORDS}"
+    except ValueError as error:
+        return f"caption refused: {error}"
+    return ""
+
+
+def _unreadable(error):
+    return f"not readable as a video: {getattr(error, 'strerror', None) or error}"
+
+
+def _turns(frame):
+    """Quarter turns that a telephone's film wants, anticlockwise."""
+    return round(getattr(frame, "rotation", 0) / 90) % 4
+
+
+def _stretch(stream):
+    """How wide a pixel of the film is, in its heights."""
+    return float(stream.sample_aspect_ratio or 1)
+
+
+def _is_color(frame):
+    pixels = frame.reformat(64, 64, "rgb24").to_ndarray().astype(int)
+    return bool((np.ptp(pixels, axis=-1) > 24).mean() > 0.001)  # compression leaves a tint
+
+
+def _frame(cache, size):
+    """(H, W, C) of all frames, by the median shape of 50 clips spread over those that open."""
+    opened = sum("ratio" in look for look in _lines(cache / "looks.jsonl"))
+    looks = (look for look in _lines(cache / "looks.jsonl") if "ratio" in look)
+    ratios = [look["ratio"] for look in itertools.islice(looks, 0, None, max(1, -(-opened // 50)))]
+    ratio = float(np.median(ratios)) if ratios else 1.0
+    H, W = (min(128, max(32, 16 * round(side / 16)))
+            for side in (size / ratio ** 0.5, size * ratio ** 0.5))
+    color = any(look.get("color") for look in _lines(cache / "looks.jsonl"))
+    return H, W, 3 if color else 1
+
+
+def _read_all(cache, listing, total, frame):
+    """Append the pieces of every clip to video, audio and heard, then its line to the index."""
+    items = zip(_listed(listing), _lines(cache / "looks.jsonl"), strict=True)
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(open(cache / f"{name}.raw", "ab")) for name in GROWING]
+        _cut_back(cache / "index.jsonl", files, [FRAMES * math.prod(frame), 2 * SAMPLES, 1])
+
+        def read(item):
+            entry, look = item
+            parts, notes = (None, [look["out"]]) if "out" in look else _read(entry, frame)
+            for file, part in zip(files, parts or (), strict=bool(parts)):
+                file.write(part.tobytes())
+                file.flush()  # before the line that says that it is there
+            return {"name": entry.name, "caption": entry.caption, "notes": notes,
+                    "pieces": len(parts[0]) if parts else 0}
+        _append(cache / "index.jsonl", items, read, total, "preparing")
+
+
+def _cut_back(index, files, sizes):
+    """Cut the growing files to the pieces that the index knows; sizes: bytes of a piece."""
+    _mend(index)
+    pieces = sum(line["pieces"] for line in _lines(index))
+    if any(file.tell() < pieces * size for file, size in zip(files, sizes, strict=True)):
+        index.write_bytes(b"")  # the machine stopped before all was on the disk: anew
+        pieces = 0
+    for file, size in zip(files, sizes, strict=True):
+        file.truncate(pieces * size)
+
+
+def _read(entry, frame):
+    """A clip as (video uint8 (n, FRAMES, H, W, C), audio int16 (n, SAMPLES), heard bool (n,)) and
+    sentences on what is missing; None and sentences where nothing can be used."""
+    try:
+        with _open(entry.path) as container:
+            film = _Film(container, entry)
+            film.read(frame)
+    except BROKEN as error:
+        return None, [_unreadable(error)]
+    video, notes = film.pieces()
+    if video is None:
+        return None, notes
+    audio = np.zeros((len(video), SAMPLES), np.int16)
+    try:
+        _listen(entry.path, film.start + 2 * film.chosen[:len(video)], audio)
+    except BROKEN:
+        notes.append("sound damaged: from there on the clip is silent")
+    if film.short:
+        audio[0, round(film.end * RATE):] = 0  # a held frame is silent
+    return (video, audio, (abs(audio.astype(np.int32)) > SILENT).any(axis=1)), notes
+
+
+class _Film:
+    """The frames of one clip that its pieces need: those on the screen at 0, 1/8, 2/8 ... s of it.
+
+    start: of the clip in its file; end, seconds: how long it lasts, as read and as the file says.
+    """
+
+    def __init__(self, container, entry):
+        self.container, self.entry = container, entry
+        self.stream = container.streams.video[0]
+        self.stream.thread_type = "AUTO"
+        self.step = 1 / rate if (rate := self.stream.average_rate) else 0
+        self.start, self.end, self.seconds = 0.0, 0.0, self._seconds()
+        self.whole = max(1, math.ceil(self.seconds * FPS - 0.01) // FRAMES)
+        self.chosen = np.linspace(0, self.whole - 1, min(self.whole, PIECES)).round().astype(int)
+        self.taken, self.damaged, self.short = [], False, False
+
+    def _seconds(self):
+        """How long the clip is by its file's own word; without one its packets are counted."""
+        stream, (_, _, first, last, _) = self.stream, self.entry
+        if stream.frames and self.step:
+            seconds = float(stream.frames * self.step)
+        elif stream.duration or self.container.duration:
+            seconds = float(stream.duration * stream.time_base if stream.duration
+                            else self.container.duration / 1e6)
+        else:
+            with _open(self.entry.path) as again:
+                seconds = float(stream.time_base * max(
+                    (packet.pts or 0) + (packet.duration or 0) for packet in again.demux(video=0)))
+        end = seconds if last is None else min(seconds, last * self.step)
+        return float(end - (first or 0) * self.step)
+
+    def read(self, frame):
+        """Decode until all frames wanted are taken, as uint8 (H, W, C), or the clip ends."""
+        # (n, FRAMES) -> (n * FRAMES,) in seconds
+        wanted = ((self.chosen[:, None] * FRAMES + np.arange(FRAMES)) / FPS).ravel()
+        held = None
+        try:
+            for time, picture in self._frames():
+                self.start = time if held is None else self.start
+                self.end = time - self.start
+                for _ in range(np.searchsorted(wanted, self.end - 0.001) - len(self.taken)):
+                    self.taken.append(_pixels(held, _stretch(self.stream), frame))
+                held = picture
+                if len(self.taken) == len(wanted):
+                    return
+        except BROKEN:
+            self.damaged = True
+
+    def _frames(self):
+        """(time, picture) from first to last, then the time when the clip ends with None.
+
+        A picture without a proper time follows the one before by the frame rate.
+        """
+        _, _, first, last, _ = self.entry
+        time = end = -self.step
+        try:
+            for number, picture in enumerate(self.container.decode(self.stream)):
+                late = picture.time is not None and (picture.time > time or not number)
+                time = float(picture.time if late else time + self.step)
+                if last is not None and number >= last:
+                    end = time
+                    break
+                if picture.is_corrupt and number:
+                    raise ValueError("corrupt")
+                lasts = getattr(picture, "duration", 0) * (picture.time_base or 0)
+                end = time + float(lasts or self.step)
+                if number >= (first or 0):
+                    yield time, picture
+        except BROKEN:
+            yield end, None
+            raise
+        yield end, None
+
+    def pieces(self):
+        """(video uint8 (n, FRAMES, H, W, C), sentences), or (None, sentences) without a piece."""
+        notes, missing = [], len(self.taken) < FRAMES * len(self.chosen)
+        if self.damaged or missing and self.end < self.seconds - 0.5:
+            notes.append(f"damaged or cut off: only its first {self.end:.1f} seconds can be read")
+        if not self.taken or self.end < SHORTEST - 0.001:
+            return None, [*notes, f"too short: it lasts {max(0, self.end):.2f} seconds, less than "
+                          f"{SHORTEST}"]
+        self.short = len(self.taken) < FRAMES
+        if self.short:
+            notes.append("shorter than 2 seconds: its last frame is held, in silence")
+            self.taken += self.taken[-1:] * (FRAMES - len(self.taken))
+        elif self.whole > PIECES:
+            notes.append(f"longer than 16 seconds: {PIECES} pieces spread over its "
+                         f"{self.seconds:.0f} seconds are used")
+        elif not notes and (rest := self.seconds - 2 * self.whole) >= SHORTEST:
+            notes.append(f"its end fills no piece of 2 seconds: {rest:.1f} seconds are not used")
+        taken = self.taken[:len(self.taken) // FRAMES * FRAMES]
+        return np.stack(taken).reshape(-1, FRAMES, *taken[0].shape), notes  # (n, FRAMES, H, W, C)
+
+
+def _pixels(picture, stretch, frame):
+    """A picture uint8 (H, W, C) that covers the frame; what is over on two sides is cut off."""
+    H, W, C = frame
+    turns = _turns(picture)
+    h, w = (W, H) if turns % 2 else (H, W)
+    scale = max(h / picture.height, w / (picture.width * stretch))
+    high = max(h, round(picture.height * scale))
+    wide = max(w, round(picture.width * stretch * scale))
+    rgb = picture.reformat(wide, high, "rgb24", interpolation="AREA").to_ndarray()
+    top, left = (high - h) // 2, (wide - w) // 2
+    rgb = np.rot90(rgb[top:top + h, left:left + w], turns)
+    return rgb if C == 3 else rgb.mean(axis=-1, keepdims=True).round().astype(np.uint8)
+
+
+def _listen(path, starts, audio):
+    """Lay the sound of a file into audio int16 (n, SAMPLES), pieces that start at starts (n,) s.
+
+    Of several channels the resampler makes a mix: centre whole, front 0.7, rear 0.5. A fader at
+    0.7 turns that of two channels into their mean; six may be too loud together and are clipped.
+    """
+    starts, position = (starts * RATE).round().astype(int), None
+    with _open(path) as container:
+        if not container.streams.audio:
+            return
+        fader = 1.0 if container.streams.audio[0].channels == 1 else 0.5 ** 0.5
+        resampler = av.AudioResampler("fltp", "mono", RATE)
+        for block in itertools.chain(container.decode(audio=0), [None]):
+            for part in resampler.resample(block):
+                at = 0 if part.time is None else round(part.time * RATE)
+                if position is None or part.time is not None and abs(at - position) > RATE // 20:
+                    position = at  # a gap; where it is smaller, times are only rounded
+                samples = part.to_ndarray().ravel() * fader * 32768
+                samples = samples.round().clip(-32768, 32767).astype(np.int16)
+                for piece, start in zip(audio, starts, strict=True):
+                    _lay(piece, samples, position - start)
+                position += len(samples)
+            if position is not None and position > starts[-1] + SAMPLES:
+                return
+
+
+def _lay(piece, samples, at):
+    """Write samples to a piece from place at on, as far as they lie in it."""
+    room = piece[max(0, at):max(0, at + len(samples))]
+    room[:] = samples[max(0, -at):][:len(room)]
+
+
+def _finish(cache, key, name, frame):
+    """Number the words and the captions that are used, and write clips.json: the cache is whole."""
+    words, length, clips, used, pieces = set(), 0, 0, 0, 0
+    for line in _lines(cache / "index.jsonl"):
+        clips += 1
+        if line["pieces"]:
+            used, pieces = used + 1, pieces + line["pieces"]
+            words.update(found := tokens(line["caption"]))
+            length = max(length, len(found))
+    if not pieces:
+        (cache / "begun.txt").unlink()  # mended files are looked at anew
+        _none(cache, name, clips)
+    words = ("", *sorted(words))
+    _write_ids(cache, words, length)
+    shapes = {"video": (pieces, FRAMES, *frame), "audio": (pieces, SAMPLES), "heard": (pieces,),
+              "ids": (pieces, length), "which": (pieces,)}
+    facts = {"key": key, "name": name, "clips": clips, "used": used, "vocabulary": words,
+             "shapes": shapes, "index": (cache / "index.jsonl").stat().st_size}
+    write_whole(cache / "clips.json", json.dumps(facts).encode())
+
+
+def _none(cache, name, clips):
+    if not clips:
+        raise CourseError(f"There are no {name} to prepare: give at least one entry.")
+    why = "; ".join(f"{file}: {sentence.rstrip('.')}"
+                    for file, sentence in itertools.islice(_notes(cache), 3))
+    raise CourseError(f"None of the {clips} {name} can be used ({why}): mend the files or their "
+                      f"captions.")
+
+
+def _write_ids(cache, words, length):
+    number, known = {word: i for i, word in enumerate(words)}, {}
+    with open(cache / "ids.raw", "wb") as ids, open(cache / "which.raw", "wb") as which:
+        for line in _lines(cache / "index.jsonl"):
+            if line["pieces"]:
+                row = np.zeros(length, np.int32)
+                caption = _numbers(tokens(line["caption"]), number)
+                row[:len(caption)] = caption
+                digest = hashlib.blake2b(row.tobytes(), digest_size=8).digest()
+                ids.write(row.tobytes() * line["pieces"])
+                which.write(np.int64(known.setdefault(digest, len(known))).tobytes()
+                            * line["pieces"])

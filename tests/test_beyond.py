@@ -1,0 +1,182 @@
+"""The model for clips from anywhere: windows, networks, and the whole way from a folder to films."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from lessons import __main__ as door
+from lessons import beyond, own_clips, scaling, show
+from lessons.errors import CourseError
+from lessons.theatre import Theatre
+
+
+def make_folder(folder, n=6, sound=True, grey=False):
+    """A folder of n films of the theatre with metadata.csv."""
+    clips = Theatre(size=32).sample(n, seed=1)
+    rows = [("file_name", "caption")]
+    for k, text in enumerate(clips.captions):
+        film = clips.video[k].mean(-1, keepdims=True).astype(np.uint8) if grey else clips.video[k]
+        data = show.mp4(film, clips.audio[k], 8, 8000, zoom=2) if sound else show.gif(film, 8)
+        (folder / f"{k}.{'mp4' if sound else 'gif'}").write_bytes(data)
+        rows.append((f"{k}.{'mp4' if sound else 'gif'}", text))
+    with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path / "home"))
+    (tmp_path / "clips").mkdir()
+    return tmp_path
+
+
+def run(*arguments):
+    return door.main([str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("window", [(8, 8), (16, 32), (32, 48), (24, 16)])
+def test_windows_are_pasted_where_they_were_cut(window):
+    frames = torch.zeros(5, 3, 32, 48)
+    for k in range(5):
+        frames[k, :, 10 + 2 * k:14 + 2 * k, 5 + 8 * k:9 + 8 * k] = torch.rand(3, 4, 4) + 0.5
+    place = beyond.places(frames, window)
+    windows = beyond.cut(frames, place, window)
+    assert windows.shape == (5, 3, *window)
+    assert torch.equal(beyond.paste(windows, place, (32, 48)), frames)
+    middle = torch.tensor([[7. + 8 * k, 12. + 2 * k] for k in range(5)])
+    for axis, (side, full) in enumerate(((window[1], 48), (window[0], 32))):
+        wanted = middle[:, axis] if side < full else torch.full((5,), full / 2)
+        assert torch.allclose(place[:, axis], wanted, atol=0.6)
+
+
+def test_a_small_thing_gets_a_small_window_and_a_whole_scene_the_whole_frame():
+    frames = torch.zeros(20, 1, 48, 64)
+    for k in range(20):
+        frames[k, 0, 4 + k:16 + k, 2 * k:2 * k + 6] = 1
+    assert beyond.window_for(frames) == (16, 8)
+    assert beyond.window_for(torch.rand(20, 1, 48, 64)) == (48, 64)
+    assert beyond.window_for(torch.zeros(4, 1, 48, 64)) == (48, 64)
+    frames[:, :, ::8] = 1  # something along the whole height
+    assert beyond.window_for(frames)[0] == 48
+
+
+@pytest.mark.parametrize("shape,window", [((48, 48, 1), (32, 32)), ((32, 64, 3), (32, 64)),
+                                          ((128, 128, 3), (128, 128)), ((64, 96, 3), (64, 24))])
+def test_the_autoencoder_fits_any_shape(shape, window):
+    autoencoder = beyond.ClipAutoencoder(shape, window).eval()
+    films = torch.randint(0, 256, (2, 16, *shape), dtype=torch.uint8)
+    paths = autoencoder.paths(films)
+    assert paths.shape == (2, 16, beyond.PATH)
+    assert torch.equal(paths[:, 0, :beyond.CONTENT], paths[:, 9, :beyond.CONTENT])
+    back = autoencoder.films(paths)
+    assert back.shape == films.shape and back.dtype == np.uint8
+
+
+def test_padding_changes_nothing_and_attention_adds_up():
+    generator = beyond.ClipGenerator(9).eval()
+    z, ids = torch.randn(2, beyond.LATENT), torch.tensor([[1, 2, 3], [4, 5, 0]])
+    paths, attention = generator.explained(z, ids)
+    more, _ = generator.explained(z, torch.cat([ids, torch.zeros(2, 2, dtype=torch.long)], 1))
+    assert torch.allclose(paths, more, atol=1e-5)
+    assert torch.allclose(attention.sum(2), torch.ones(2, 16)) and not attention[1, :, 2].any()
+
+
+def test_the_energy_score_is_smallest_where_the_spread_is_right():
+    rng = torch.Generator().manual_seed(0)
+    real = torch.randn(4000, 2, beyond.PATH, generator=rng)
+    made = torch.randn(4000, 2, beyond.PATH, generator=rng)
+    right = beyond.energy_score(real, made)
+    assert right < beyond.energy_score(real, 0.3 * made)
+    assert right < beyond.energy_score(real, 2 * made)
+    assert right < beyond.energy_score(real, made + 0.5)
+
+
+def test_from_a_folder_to_films_by_the_front_door(home, capsys):
+    make_folder(home / "clips")
+    out = home / "run"
+    assert run("train", "--data", home / "clips", "--out", out, "--steps", 10, "--size", 32) == 0
+    said = capsys.readouterr()
+    assert "6 of 6 clips" in said.out and f"The model is in {out}." in said.out
+    assert run("train", "--data", home / "clips", "--out", out, "--steps", 10, "--size", 32) == 2
+    assert "add --resume" in capsys.readouterr().err
+    assert run("train", "--data", home / "clips", "--out", out, "--steps", 12, "--size", 32,
+               "--resume") == 0
+    model = beyond.load_model(out)
+    text = model.examples[0]
+    assert run("generate", text, "--model", out, "--count", 2, "--out", home / "films.npz") == 0
+    with np.load(home / "films.npz") as films:
+        assert films["video"].shape == (2, 16, *model.autoencoder.frame, 3)
+        assert films["audio"].shape == (2, 16000) and abs(films["audio"]).max() <= 1
+        assert films["captions"].tolist() == [text, text]
+        assert np.allclose(films["attention"].sum(2), 1, atol=1e-3)
+        assert not (films["video"][0] == films["video"][1]).all(), "chance tells them apart"
+    assert run("generate", text, "--model", out, "--out", home / "film.mp4") == 0
+    capsys.readouterr()
+    assert run("score", "--model", out, "--json") == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"motion", "loudness"}
+    assert run("generate", "a xylophone runs", "--model", out, "--out", home / "film.mp4") == 2
+    assert "xylophone" in capsys.readouterr().err
+
+
+def test_clips_that_are_grey_and_silent_give_such_films(home):
+    make_folder(home / "clips", sound=False, grey=True)
+    prepared = own_clips.prepare(own_clips.entries(home / "clips"), home / "cache", 32)
+    model = beyond.train(prepared, home / "run", steps=6, device="cpu")
+    films = beyond.film(beyond.load_model(home / "run"), model.examples[:1])
+    assert films.video.shape == (1, 16, 32, 32, 1) and not films.audio.any()
+    films.save(home / "film.mp4")
+    films.save(home / "film.gif")
+    assert not (home / "run" / "sound").exists()
+
+
+def test_a_model_trains_from_a_stream_of_shards(home):
+    make_folder(home / "clips")
+    prepared = own_clips.prepare(own_clips.entries(home / "clips"), home / "cache", 32)
+    clips = [{"key": str(k), "video": np.asarray(prepared.video[k]),
+              "audio": np.asarray(prepared.audio[k]), "caption": "a film of a man"}
+             for k in range(len(prepared))]
+    (home / "shards").mkdir()
+    scaling.write_shards(clips, home / "shards", per_shard=2)
+    assert run("train", "--data", home / "shards", "--out", home / "run", "--steps", 6) == 0
+    assert beyond.load_model(home / "run").examples == ["a film of a man"]
+
+
+@pytest.mark.parametrize("data,said", [("nowhere", "holds clips and metadata.csv"),
+                                       ("EMPTY", "no metadata.csv")])
+def test_data_that_are_none_are_told(home, capsys, data, said):
+    (home / "empty").mkdir()
+    data = home / "empty" if data == "EMPTY" else data
+    assert run("train", "--data", data, "--out", home / "run", "--steps", 4) == 2
+    sentence = capsys.readouterr().err
+    assert said in sentence and sentence.count("\n") == 1
+
+
+def test_digits_have_one_size(home, capsys):
+    assert run("train", "--data", "digits", "--size", 64, "--out", home / "run") == 2
+    assert "leave --size away" in capsys.readouterr().err
+
+
+def test_no_caption_and_one_without_words_are_told():
+    model = beyond.ClipMaker(("", "a", "film"), (32, 32, 1), (32, 32), False, ["a film"])
+    with pytest.raises(CourseError, match="as in 'a film'"):
+        beyond.film(model, [])
+    with pytest.raises(CourseError):
+        beyond.film(model, ["?!"])
+
+
+def test_two_processes_train_one_model_from_a_folder(home):
+    """What the lesson says of torchrun: one line, one model, written by the first alone."""
+    make_folder(home / "clips")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
+               "2", "-m", "lessons", "train", "--data", str(home / "clips"), "--out",
+               str(home / "run"), "--steps", "6", "--size", "32", "--device", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("The model is in") == 1 and done.stdout.count("6 of 6 clips") == 1
+    assert beyond.load_model(home / "run").examples
