@@ -43,7 +43,9 @@ PLACE = slice(CONTENT, CONTENT + 2)
 PATH = CONTENT + 2 + MOTION
 LATENT, NOISE = 48, 16    # numbers of noise that become one path, and one sound
 MODEL = "clips"           # the name that a checkpoint of this lesson carries
-SHARES = {"autoencoder": 0.3, "paths": 0.42, "sound": 0.25}  # of the steps, or of the time
+FAINT = torch.full((PATH,), 0.3)  # what changes less is not blown up when paths are standardised
+FAINT[PLACE] = 1e-3
+SHARES = {"autoencoder": 0.22, "paths": 0.43, "sound": 0.32}  # of the steps, or of the time
 
 
 # Windows ----------------------------------------------------------------------------------------
@@ -79,7 +81,7 @@ def lines(place, size, all_):
 def cut(frames, place, window):
     """Windows (F, C, h, w) of frames (F, C, H, W), each with its place (F, 2) in the middle."""
     (h, w), (F_, C, H, W) = window, frames.shape
-    wide = F.pad(frames, (w // 2, w // 2, h // 2, h // 2))                     # (F, C, H + h, W + w)
+    wide = F.pad(frames, (w // 2, w // 2, h // 2, h // 2))                     # (F, C, H+h, W+w)
     columns = lines(place[:, 0], w, W)[:, None, None].expand(F_, C, wide.shape[2], w)
     rows = lines(place[:, 1], h, H)[:, None, :, None].expand(F_, C, h, w)
     return wide.gather(3, columns).gather(2, rows)
@@ -180,7 +182,7 @@ class ClipAutoencoder(nn.Module):
         """Frames (F, H, W, C) uint8, TOGETHER in a row from one film -> windows as they are, and
         as they come back, both (F, C, h, w)."""
         windows, place = self.windows(frames)
-        codes = one_content(self.encoder(windows).unflatten(0, (-1, TOGETHER))).flatten(0, 1)
+        codes = parted(self.encoder(windows).unflatten(0, (-1, TOGETHER))).flatten(0, 1)
         vectors = _join(codes, place - place.round())                          # (F, D)
         # a little noise: neighbouring vectors must mean similar pictures
         return windows, self.decoder(vectors + 0.05 * torch.randn_like(vectors))
@@ -196,7 +198,7 @@ class ClipAutoencoder(nn.Module):
     def paths(self, films):
         """Films uint8 (N, T, H, W, C) -> paths (N, T, D), the place as a share of the frame."""
         windows, place = self.windows(films.flatten(0, 1))
-        codes = one_content(self.encoder(windows).unflatten(0, films.shape[:2]))
+        codes = parted(self.encoder(windows).unflatten(0, films.shape[:2]))
         size = torch.tensor(self.frame[::-1], device=place.device)
         return _join(codes, (place / size).unflatten(0, films.shape[:2]))      # (N, T, D)
 
@@ -221,10 +223,16 @@ def _join(codes, place):
     return torch.cat([content, place, motion], -1)
 
 
-def one_content(codes):
-    """Codes (N, T, CONTENT + MOTION) with the content of each film averaged over its frames."""
+def parted(codes):
+    """Codes (N, T, CONTENT + MOTION) parted into what stays and what changes: content is the mean
+    over a film's frames, motion what is left when its own mean is taken away.
+
+    In the theatre a posture means the same for everybody, here nothing is known of it: without the
+    second half, who is there would be told twice, and the game could tell two different things.
+    """
     content, motion = codes.split([CONTENT, MOTION], 2)
-    return torch.cat([content.mean(1, keepdim=True).expand_as(content), motion], 2)
+    return torch.cat([content.mean(1, keepdim=True).expand_as(content),
+                      motion - motion.mean(1, keepdim=True)], 2)
 
 
 def text_encoder(words):
@@ -319,16 +327,15 @@ class ClipSound(nn.Module):
     words, the noise, and from when it is: a voice begins where recordings begin.
     """
 
-    def __init__(self, words, width=192):
+    def __init__(self, words, width=160):
         super().__init__()
         self.text = text_encoder(words)
         self.when = nn.Parameter(torch.randn(FRAMES, 32))
         self.enter = nn.Sequential(nn.Linear(2 * PATH + 64 + NOISE + 32, width), nn.LeakyReLU(0.2),
                                    Steps(width, 3, 1), Steps(width, 3, 1), Steps(width, 3, 1))
         self.spread = nn.Linear(width, audio.A_FRAME * 48)
-        self.levels = nn.Sequential(nn.LeakyReLU(0.2), Steps(48, 5, 1), Steps(48, 5, 1),
-                                    nn.Linear(48, 128), nn.LeakyReLU(0.2),
-                                    nn.Linear(128, audio.BINS))
+        self.levels = nn.Sequential(nn.LeakyReLU(0.2), Steps(48, 5, 1), nn.Linear(48, 128),
+                                    nn.LeakyReLU(0.2), nn.Linear(128, audio.BINS))
 
     def forward(self, z, ids, paths, *_):
         _, _, sentence = self.text(ids)                                        # (N, 64)
@@ -420,8 +427,9 @@ def train(clips, folder, *, minutes=None, steps=None, seed=0, device="auto", res
         raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
                           f"it, or give another folder.")
     device = training.pick_device(device)
-    some = clips.load(*clips.draw(256, torch.Generator().manual_seed(seed)))
-    spent = (time.perf_counter() - begun) / 60
+    some = clips.load(*clips.draw(256, torch.Generator().manual_seed(seed)))[:3]
+    some = [training.of_first(part) for part in some]  # a stream shows others to each process
+    spent = training.of_first((time.perf_counter() - begun) / 60)
     lengths = {stage: {"minutes": minutes and max(minutes - spent, minutes / 2) * share,
                        "steps": steps and max(1, round(steps * share))}
                for stage, share in SHARES.items()}
@@ -436,7 +444,7 @@ def train(clips, folder, *, minutes=None, steps=None, seed=0, device="auto", res
     model.autoencoder = run.network.eval()
     model = model.to(device).eval()
     paths = torch.cat([model.autoencoder.paths(part.to(device)) for part in some[0].split(32)])
-    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
+    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=FAINT.to(device))
 
     run = train_paths(model, clips, folder / "paths", seed=seed, device=device, **lengths["paths"])
     model.generator.load_state_dict(run.average.state_dict())
@@ -444,7 +452,8 @@ def train(clips, folder, *, minutes=None, steps=None, seed=0, device="auto", res
         run = train_sound(model, clips, folder / "sound", seed=seed, device=device,
                           **lengths["sound"])
         model.sound.load_state_dict(run.average.state_dict())
-    save_checkpoint(folder / training.MODEL, model.state_dict(), facts_of(model))
+    if training.rank() == 0:
+        save_checkpoint(folder / training.MODEL, model.state_dict(), facts_of(model))
     return model
 
 
@@ -536,16 +545,14 @@ def clips_of(data, size=None):
     if data != "kth" and not folder.is_dir():
         raise CourseError(f"Cannot train on '{data}': use theatre, digits, mnist, kth, or a folder "
                           f"that holds clips and metadata.csv.")
-    if (folder / "shards.json").exists():
+    if any(folder.glob("*.tar")):
         return scaling.Stream(folder)
     place = home / f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
     entries = real_data.kth("train") if data == "kth" else own_clips.entries(folder)
-    if training.rank():  # the first process prepares while the others wait, and then find it done
-        training.of_first(0)
-        return own_clips.prepare(entries, place, size, folder.name)
-    clips = own_clips.prepare(entries, place, size, folder.name)
-    training.of_first(0)
-    print(own_clips.summary(clips))
+    with training.first_alone():  # it prepares, and the others find it done
+        clips = own_clips.prepare(entries, place, size, folder.name)
+    if training.rank() == 0:
+        print(own_clips.summary(clips))
     return clips
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lessons import own_clips, training
+from lessons import film_reader, own_clips, training
 from lessons.checkpoints import write_whole
 from lessons.errors import CourseError
 
@@ -235,7 +235,7 @@ def _clips_of(path, count=None):
                     raise ValueError(f"the clip '{key}' has no {missing[0]}")
                 found += 1
                 yield clip
-        if found != (count or max(found, 1)):
+        if not found or count not in (None, found):
             raise ValueError(f"it ends after {found} clips")
     except BROKEN as error:
         raise CourseError(f"The shard {path} is damaged or holds no clips ({error}): fetch or "
@@ -276,8 +276,10 @@ class Stream:
 
     def __init__(self, folder, slots=1024, seed=0):
         self.folder, self.slots, self.seed = Path(folder), slots, seed
-        if not (facts := _index(folder)):
-            raise CourseError(f"There is no {INDEX} in {folder}: make it with index_shards.")
+        facts = _index(folder)
+        if facts.get("shards", {}).keys() != {path.name for path in _shards(folder)}:
+            raise CourseError(f"There is no {INDEX} in {folder} that lists the shards there: make "
+                              f"it with index_shards.")
         frames, *self.shape = facts["shape"]
         self.vocabulary, self.length = tuple(facts["vocabulary"]), facts["words"]
         self.video = torch.empty(slots, frames, *self.shape, dtype=torch.uint8)
@@ -285,7 +287,8 @@ class Stream:
         self.ids = torch.empty(slots, self.length, dtype=torch.long)
         self.which = torch.empty(slots, 1, dtype=torch.long)
         self.coming = self._endless()
-        self._fill(range(slots))
+        for some in torch.arange(slots).split(64):
+            self._fill(some)
 
     def draw(self, n, rng):
         """(slots int64 (n,),) by chance; rng: a torch.Generator."""
@@ -295,9 +298,9 @@ class Stream:
         """Clips of slots (n,), as `own_clips.Prepared.load` gives them: video uint8 (n, T, H, W,
         C), audio float32 (n, S) in [-1, 1], ids (n, L), which (n, 1), heard bool (n,)."""
         audio = self.audio[rows]
-        heard = (audio.int().abs() > own_clips.SILENT).any(1)
+        heard = (audio.int().abs() > film_reader.SILENT).any(1)
         clips = self.video[rows], audio.float() / 32768, self.ids[rows], self.which[rows], heard
-        self._fill(set(rows.tolist()))
+        self._fill(rows.unique())
         return clips
 
     def _endless(self):
@@ -306,14 +309,19 @@ class Stream:
                                    self.seed)
 
     def _fill(self, slots):
-        """Put the next clips of the stream into slots."""
-        for slot, clip in zip(slots, self.coming, strict=False):
-            self.video[slot] = torch.from_numpy(clip["video"])
-            self.audio[slot] = torch.from_numpy(clip["audio"])
-            text = clip["caption"]
-            self.ids[slot] = own_clips.encode([text], self.vocabulary, self.length)[0]
-            digest = hashlib.sha256(" ".join(own_clips.tokens(text)).encode()).digest()
-            self.which[slot] = int.from_bytes(digest[:8], "big") >> 1  # 63 bits: alike for alike
+        """Put the next clips of the stream into slots (n,)."""
+        clips = list(itertools.islice(self.coming, len(slots)))
+        for name in DIMENSIONS:
+            getattr(self, name)[slots] = torch.from_numpy(np.stack([clip[name] for clip in clips]))
+        texts = [clip["caption"] for clip in clips]
+        self.ids[slots] = own_clips.encode(texts, self.vocabulary, self.length)
+        self.which[slots, 0] = torch.tensor([_number(text) for text in texts])
+
+
+def _number(caption):
+    """A number of 63 bits that is the same for captions of the same words, on every machine."""
+    words = " ".join(own_clips.tokens(caption)).encode()
+    return int.from_bytes(hashlib.sha256(words).digest()[:8], "big") >> 1
 
 
 # Starting many ----------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ MOVES = {  # what a film shows -> how captions say it, in two ways for each lang
     "up": ("moves up", "goes up", "向上移动", "往上走"),
     "down": ("moves down", "goes down", "向下移动", "往下走"),
     "bounce": ("bounces", "bounces around", "弹来弹去", "跳来跳去")}
-SIZE, FRAMES, RATE, SAMPLES = 48, 16, 8000, 16_000
+SIZE, FRAMES, SAMPLES = 48, 16, 16_000
 MARGIN = 11   # pixels that the middle of a digit keeps from the edges; most are 20 pixels high
 SPEAKS = 2000  # the sample at which the voice begins: a quarter of a second
 CHANCE = 9    # random numbers that decide everything about a film
@@ -127,7 +127,7 @@ def folded(way, low, high):
 
         high - | (way - low) mod 2 (high - low)  -  (high - low) |
 
-    After every second wall it is as if nothing had happened: the way has a period of twice the room.
+    After two walls it is as if nothing had happened: the period is twice the room.
     """
     room = high - low
     return high - ((way - low).remainder(2 * room) - room).abs()

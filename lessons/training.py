@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +30,7 @@ from lessons.losses import NonSaturating, r1_penalty
 CHECKPOINT = "training.safetensors"  # in the folder of a run: all that resuming needs
 MODEL = "model.safetensors"          # beside it: the averaged generator alone
 TOGETHER = 4  # rows of a batch that no two processes share: frames of a film, films of a caption
-PATIENCE = timedelta(minutes=10)  # how long a process waits for one that is silent
+PATIENCE = timedelta(minutes=30)  # how long a process waits for one that is silent
 ENDED = ("{}: what was trained up to the last checkpoint (at most 30 s ago) is kept; start again "
          "with --resume.")
 
@@ -52,6 +53,7 @@ def together(device="auto"):
                           f"many processes as there are GPUs, with --nproc-per-node {gpus}.")
     if gpus:
         torch.cuda.set_device(number)  # from here on "cuda" means this one
+    warnings.filterwarnings("ignore", "Grad strides do not match")  # of a 1 x 1 convolution
     before = signal.signal(signal.SIGTERM, _told_to_end)  # torchrun's word to the survivors
     try:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
@@ -101,6 +103,16 @@ def of_first(value):
     sent = torch.tensor(value, dtype=torch.float64) if number else value.contiguous().clone()
     distributed.broadcast(sent, 0)
     return sent.item() if number else sent
+
+
+@contextmanager
+def first_alone():
+    """The first process does what stands inside, as making a cache, before the others do."""
+    for turn in (1, 0):
+        if (rank() == 0) == turn:
+            yield
+        if processes() > 1:
+            distributed.barrier()
 
 
 def gathered(rows):
@@ -487,7 +499,8 @@ def _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
         _as_first(run)
     except KeyboardInterrupt:
         _must_be_finite(run)
-        tqdm.write(f"Interrupted at step {run.step}: what was trained until here is kept.")
+        if rank() == 0:
+            tqdm.write(f"Interrupted at step {run.step}: what was trained until here is kept.")
     finally:
         bar.close()
         run.averaging = {}

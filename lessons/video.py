@@ -673,6 +673,7 @@ def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="
     video, waves = torch.from_numpy(clips.video), torch.from_numpy(clips.audio).half()
     wordings = Wordings(scenes, seed=seed)
     left = minutes and max(minutes - (time.perf_counter() - start) / 60, minutes / 2)
+    left = minutes and training.of_first(left)
     lengths = {stage: {"minutes": left and left * share,
                        "steps": steps and max(1, round(steps * share))}
                for stage, share in SHARES.items()}
@@ -696,10 +697,11 @@ def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="
                             audio.kinds_of(scenes), folder / "sound", seed=seed, device=device,
                             **lengths["sound"])
     model.sound = audio.made_of(run, paths)
-    save_checkpoint(folder / training.MODEL, model.state_dict(),
-                    {"model": MODEL, "size": size, "frames": FRAMES, "fps": Films.fps,
-                     "how": f"--{'steps' if steps else 'minutes'} {steps or minutes:g} "
-                            f"--size {size} --seed {seed}"})
+    if training.rank() == 0:
+        save_checkpoint(folder / training.MODEL, model.state_dict(),
+                        {"model": MODEL, "size": size, "frames": FRAMES, "fps": Films.fps,
+                         "how": f"--{'steps' if steps else 'minutes'} {steps or minutes:g} "
+                                f"--size {size} --seed {seed}"})
     return model
 
 

@@ -1,4 +1,4 @@
-"""The model for clips from anywhere: windows, networks, and the whole way from a folder to films."""
+"""The model for clips from anywhere: windows, networks, and the way from a folder to films."""
 
 import csv
 import json

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons import own_clips, real_data
+from lessons import film_reader, own_clips, real_data
 from lessons.errors import CourseError
 from lessons.own_clips import (
     Entry,
@@ -89,12 +89,12 @@ def table(folder, rows, head=("file_name", "caption")):
 @pytest.fixture
 def count_opened(monkeypatch):
     """The files that are opened to decode their film, in order."""
-    opened, read = [], own_clips._Film.read
+    opened, read = [], film_reader.Film.read
 
     def spy(film, frame):
         opened.append(os.path.basename(film.entry.path))
         return read(film, frame)
-    monkeypatch.setattr(own_clips._Film, "read", spy)
+    monkeypatch.setattr(film_reader.Film, "read", spy)
     return opened
 
 
@@ -130,7 +130,7 @@ def test_frames_without_times_are_counted_by_the_rate(tmp_path, monkeypatch):
         def __getattr__(self, name):
             return getattr(self.frame, name)
     with av.open(str(path)) as container:
-        film = own_clips._Film(container, Entry(path, ""))
+        film = film_reader.Film(container, Entry(path, ""))
         frames = list(container.decode(film.stream))
 
         class Source:
@@ -449,14 +449,14 @@ def test_changed_clips_are_prepared_anew(five, tmp_path, count_opened, change):
 
 def test_an_interrupted_preparation_is_gone_on_with(five, tmp_path, count_opened, monkeypatch):
     whole = prepare(entries(five), tmp_path / "whole")
-    listen, heard = own_clips._listen, []
+    listen, heard = film_reader.listen, []
 
     def interrupt(path, *rest):
         heard.append(path)
         if len(heard) == 3:
             raise KeyboardInterrupt
         return listen(path, *rest)
-    monkeypatch.setattr(own_clips, "_listen", interrupt)
+    monkeypatch.setattr(film_reader, "listen", interrupt)
     with pytest.raises(KeyboardInterrupt):
         prepare(entries(five), tmp_path / "cache")
     with pytest.raises(CourseError, match="no whole cache"):

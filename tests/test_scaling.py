@@ -230,6 +230,12 @@ def test_an_interrupted_writing_leaves_whole_shards_and_no_index(tmp_path):
         scaling.Stream(tmp_path)
 
 
+def test_an_index_that_lists_other_shards_is_told(folder):
+    (folder / "clips-000007.tar").rename(folder / "more.tar")
+    with pytest.raises(CourseError, match="no shards.json .*that lists the shards there"):
+        scaling.Stream(folder)
+
+
 # The stream -------------------------------------------------------------------------------------
 def test_a_stream_gives_clips_as_prepared_ones_are_given(folder):
     stream = scaling.Stream(folder, slots=30)

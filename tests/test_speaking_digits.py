@@ -72,7 +72,8 @@ def test_the_same_chance_gives_the_same_film_and_another_another(digits):
 
 def test_digits_stay_on_the_picture_and_those_that_bounce_turn_back():
     moves = torch.arange(500) % len(MOVES)
-    way = speaking_digits.ways(moves, torch.rand(500, 5, generator=torch.Generator().manual_seed(0)))
+    chance = torch.rand(500, 5, generator=torch.Generator().manual_seed(0))
+    way = speaking_digits.ways(moves, chance)
     assert way.min() >= MARGIN - 1e-4 and way.max() <= SIZE - MARGIN + 1e-4
     steps = way.diff(dim=1)
     turned = ((steps[:, 1:] * steps[:, :-1]) < 0).any(1).any(1)
@@ -84,9 +85,10 @@ def test_a_digit_moves_between_pixels_and_is_cut_out_again():
     image = torch.zeros(1, 28, 28, dtype=torch.uint8)
     image[0, 4:24, 8:20] = 200
     still = speaking_digits.moving(image, torch.full((1, 1, 2), SIZE / 2))
-    assert torch.equal(still[0, 0, 10:38, 10:38, 0], image[0])  # whole pixels: not a level changes
+    assert torch.equal(still[0, 0, 10:38, 10:38, 0], image[0])  # whole pixels: nothing changes
     between = speaking_digits.moving(image, torch.tensor([[[20.5, 30.25]]]))
-    assert torch.allclose(speaking_digits.middles_of(between), torch.tensor([20.5, 30.25]), atol=0.2)
+    middle = speaking_digits.middles_of(between)
+    assert torch.allclose(middle, torch.tensor([20.5, 30.25]), atol=0.2)
     back = (speaking_digits.digits_of(still)[0, 0, 0] + 1) * 127.5
     assert (back - image[0]).abs().max() < 2
 
@@ -106,6 +108,16 @@ def test_the_shipped_judge_hears_real_recordings():
         pytest.skip(str(error))
     waves = torch.stack([speaking_digits._placed(wave) for wave in waves])
     assert (speaking_digits.read_voices(waves).argmax(1) == labels).float().mean() > 0.97
+
+
+def test_the_shipped_model_films_by_the_front_door(tmp_path, capsys):
+    from lessons import __main__ as door
+    out = str(tmp_path / "seven.mp4")
+    assert door.main(["generate", "数字七向上移动", "--model", "digits", "--out", out]) == 0
+    assert (tmp_path / "seven.mp4").stat().st_size > 5000
+    assert door.main(["generate", "the digit eleven moves up", "--model", "digits", "--out",
+                      out]) == 2
+    assert "'eleven'" in capsys.readouterr().err
 
 
 def test_the_shipped_model_holds_what_the_lesson_promises():

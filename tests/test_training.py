@@ -578,15 +578,21 @@ def more():
     behind, rank = new_run(), training.rank()
     behind.step = rank
     found = {"odd": told(new_run(), batch=12, steps=2), "behind": told(behind, steps=2)}
+    with training.first_alone():
+        found["made"] = (here / "made").exists()
+        time.sleep(0.2)
+        (here / "made").touch()
     norm = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
     calls.clear()
+    right = time.perf_counter
+    training.time.perf_counter = lambda: right() * (1 + rank)  # the second clock is too fast
 
-    def slow(rows):  # one clock sees another time than the other
-        calls.append(time.sleep(0.002 * rank))
+    def counted(rows):
+        calls.append(len(rows))
         return (rows,)
     run = training.fit_supervised(training.Supervised(norm, model="toy"),
                                   lambda n, rng: (torch.randn(n, 2, generator=rng),),
-                                  lambda network, x: network(x).square().mean(), load=slow,
+                                  lambda network, x: network(x).square().mean(), load=counted,
                                   minutes=0.005)
     return found | {"mean": norm[1].running_mean.tolist(), "steps": run.step, "loads": len(calls)}
 
@@ -624,6 +630,11 @@ def test_the_first_process_alone_writes(joint):
     _, (first, second), _, folder = joint
     assert first["saved"] == [training.CHECKPOINT, training.MODEL] and second["saved"] == []
     assert len(list((folder / "two").iterdir())) == len(list((folder / "one").iterdir())) == 2
+
+
+@needs_fork
+def test_the_first_process_makes_what_the_others_find(joint):
+    assert [found["made"] for found in joint[2]] == [False, True]
 
 
 @needs_fork
