@@ -563,7 +563,7 @@ def load_model(place):
         path = checkpoints.DATA / "digits.safetensors"
         tensors = checkpoints.shipped(path.name)
         facts = {"vocabulary": speaking_digits.VOCABULARY, "shape": speaking_digits.Digits.shape,
-                 "window": (32, 32), "heard": True, "examples": [speaking_digits.caption(7, "up")]}
+                 "window": (32, 32), "heard": True, "examples": [speaking_digits.caption(7, 2)]}
     else:
         tensors, facts = load_checkpoint(path, MODEL)
     model = ClipMaker(*(facts[name] for name in ("vocabulary", "shape", "window", "heard",
