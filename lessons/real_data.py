@@ -201,8 +201,9 @@ def ranges(text):
     """"1-95, 96-185" as [(0, 95), (95, 185)]: in order, from 0, last excluded, without overlap."""
     ranges, end = [], 0
     for first, last in sorted((int(a), int(b)) for a, b in re.findall(r"(\d+)-(\d+)", text)):
-        ranges.append((max(first - 1, end), last))
-        end = last
+        if last > end:
+            ranges.append((max(first - 1, end), last))
+            end = last
     return ranges
 
 

@@ -233,7 +233,8 @@ def _count_from_0(text):
         first, last = map(int, part.split("-"))
         if found and first <= found[-1][1]:
             first = found[-1][1] + 1
-        found.append((first - 1, last))
+        if first <= last:
+            found.append((first - 1, last))
     return found
 
 

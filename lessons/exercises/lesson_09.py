@@ -15,7 +15,8 @@ def _ways():
     """Ways that meet no wall, one, and many; to the right and to the left."""
     t = torch.arange(16.)
     return [(20 + 3 * t, 11, 37), (12 - 2.5 * t, 11, 37), (13 + 0.5 * t, 11, 37),
-            (60 * torch.rand(4, 16, 2, generator=rng()) - 20, 0, 10), (9 * t - 30, -4, 4)]
+            (60 * torch.rand(4, 16, 2, generator=rng()) - 20, 0, 10), (9 * t - 30, -4, 4),
+            (1000 * t - 4000, 0, 10), (3 * t - 20, 0.5, 4.25), (3.3 * t.double(), 0, 7)]
 
 
 def _folded(period=2, origin=True, clamp=False, flip=False):
@@ -40,6 +41,8 @@ Exercise("9.1", ours=speaking_digits.folded, cases=_ways, mistakes=[
      "it goes on for ever.", _once),
     ("It jumps from one wall to the other: the period is *twice* the room, there and back.",
      lambda way, low, high: low + (way - low).remainder(high - low)),
+    ("`fmod` keeps the sign of what it divides: a way to the left of `low` needs `remainder`.",
+     lambda way, low, high: high - (torch.fmod(way - low, 2 * (high - low)) - (high - low)).abs()),
     ("Count from the lower wall: take `low` away before the remainder.", _folded(origin=False)),
     ("It begins at the wrong wall: at `low` the distance to `low` is 0, so take the absolute value "
      "away from `high`.", _folded(flip=True)),
@@ -53,7 +56,10 @@ def _read():
     seen = some(40, 16, 10, seed=1)
     heard = torch.where(torch.rand(40, 1, generator=rng(2)) < 0.7, seen.mean(1),
                         some(40, 10, seed=3))
-    return [(seen, heard), (some(7, 5, 10, seed=4), some(7, 10, seed=5))]
+    other = some(60, 3, 10, seed=9)
+    said = other.mean(1).clone()
+    said[::3] = said[::3].roll(1, 1)
+    return [(seen, heard), (some(7, 5, 10, seed=4), some(7, 10, seed=5)), (other, said)]
 
 
 Exercise("9.2", ours=speaking_digits.agreement, cases=_read, mistakes=[
@@ -65,6 +71,8 @@ Exercise("9.2", ours=speaking_digits.agreement, cases=_read, mistakes=[
     ("You multiply probabilities: two judges that are unsure then agree less than they do. Let "
      "each decide, and compare.",
      lambda seen, heard: float((seen.mean(1) * heard).sum(1).mean())),
+    ("The number is right, but it is a tensor: return a float, with `.item()` or `float(...)`.",
+     lambda seen, heard: (seen.mean(1).argmax(1) == heard.argmax(1)).float().mean()),
     ("You count films; the share is asked for: divide by their number.",
      lambda seen, heard: float((seen.mean(1).argmax(1) == heard.argmax(1)).sum())),
 ])
@@ -73,7 +81,8 @@ Exercise("9.2", ours=speaking_digits.agreement, cases=_read, mistakes=[
 # 9.3 -------------------------------------------------------------------------------------------
 def _texts():
     return [("1-95, 96-185, 186-245, 246-360",), ("1-50, 40-90",), ("200-300, 1-95",),
-            ("12-212, 100-150, 140-170",), ("7-7",)]
+            ("12-212, 100-150, 140-170",), ("7-7",), ("1-50, 50-90",), ("1-50, 40-50",),
+            ("100-150, 200-300, 1-50",), ("1-95, 980-1492",)]
 
 
 def _cut(first=1, last=0, order=True, overlap=True):
@@ -81,19 +90,51 @@ def _cut(first=1, last=0, order=True, overlap=True):
         pairs = [(int(a), int(b)) for a, b in re.findall(r"(\d+)-(\d+)", text)]
         found, end = [], 0
         for a, b in sorted(pairs) if order else pairs:
-            found.append((max(a - first, end) if overlap else a - first, b - last))
-            end = b
+            if b > end or not overlap:
+                found.append((max(a - first, end) if overlap else a - first, b - last))
+                end = b
         return found
     return wrong
 
 
-Exercise("9.3", ours=real_data.ranges, cases=_texts, mistakes=[
+def _forgetful(text):
+    found, end = [], 0
+    for a, b in sorted((int(a), int(b)) for a, b in re.findall(r"(\d+)-(\d+)", text)):
+        found.append((max(a - 1, end), b))
+        end = b
+    return found
+
+
+def _pairs(answer, text):
+    result = answer(text)
+    return [tuple(pair) for pair in result] if isinstance(result, (list, tuple)) else result
+
+
+def _plain(first=1, last=0):
+    def wrong(text):
+        return sorted((int(a) - first, int(b) - last) for a, b in
+                      re.findall(r"(\d+)-(\d+)", text))
+    return wrong
+
+
+Exercise("9.3", ours=real_data.ranges, cases=_texts, observe=_pairs, mistakes=[
+    ("Two things: the first frame of each range is one too high, since Python counts from 0; and "
+     "none may begin before an earlier one has ended.", _plain(first=0)),
+    ("Two things: the end of each range is one too low, since an end is excluded; and none may "
+     "begin before an earlier one has ended.", _plain(last=1)),
     ("Frames count from 0 in Python and from 1 in the file: take 1 from the first frame of each "
      "range.", _cut(first=0)),
     ("The last frame is lost: the file's last frame belongs to the range, and counted from 0 it is "
      "the one before your end. So the number itself is the end that is excluded.", _cut(last=1)),
     ("The ranges are as the file has them, but two films have theirs out of order: sort them.",
      _cut(order=False)),
+    ("A range that lies within an earlier one comes out backwards, and what follows it begins too "
+     "early: where nothing is left of a range, drop it and keep `end`.", _forgetful),
+    ("Frames count from 0 in Python and from 1 in the file, and both ends of a range are inside: "
+     "frames 1 to 95 are (0, 95).", lambda text: [(int(a), int(b)) for a, b in re.findall(
+         r"(\d+)-(\d+)", text)]),
+    ("The counting is right. Now sort the ranges, and let none begin before an earlier one has "
+     "ended.", _cut(order=False, overlap=False)),
     ("Two ranges share frames, so that one and the same picture could be learnt twice: let a range "
      "begin no earlier than the last one ends.", _cut(overlap=False)),
 ])
@@ -114,21 +155,26 @@ def _films():
     even = torch.arange(25) / 25
     uneven = torch.tensor([0, 0.1, 0.12, 0.5, 0.55, 0.9, 1.4])
     return [(even, 8), (torch.arange(10) / 5, 8), (uneven, 8), (uneven, 4),
-            (torch.arange(40) / 30, 10)]
+            (torch.arange(40) / 30, 10), (torch.zeros(1), 8), (even, 7.5),
+            (torch.arange(25) * (1 / 10), 5), (torch.arange(31) * (1 / 25), 5)]
 
 
 def _moments(times, fps):
     return torch.arange(int(times[-1] * fps + 1e-6) + 1) / fps
 
 
+def _rate(times):
+    return max(1, len(times) - 1) / max(float(times[-1]), 1e-9)
+
+
 def _strided(times, fps):
-    rate = (len(times) - 1) / float(times[-1])
+    rate = _rate(times)
     count = int(times[-1] * fps + 1e-6) + 1
     return (torch.arange(count) * max(1, round(rate / fps))).clamp(max=len(times) - 1)
 
 
 def _by_rate(times, fps):
-    rate = (len(times) - 1) / float(times[-1])
+    rate = _rate(times)
     return (_moments(times, fps) * rate + 1e-4).long().clamp(max=len(times) - 1)
 
 
@@ -143,6 +189,10 @@ Exercise("9.4", ours=on_screen, cases=_films, mistakes=[
      "the screen is the one before.",
      lambda times, fps: torch.searchsorted(times, _moments(times, fps) + 1e-6, right=True)
      .clamp(max=len(times) - 1)),
+    ("You count the frames that have appeared; the last of them has a number that is one less.",
+     lambda times, fps: torch.searchsorted(times, _moments(times, fps) + 1e-6, right=True)),
+    ("A frame that appears at the very moment is on the screen: count it, with `right=True`.",
+     lambda times, fps: torch.searchsorted(times, _moments(times, fps)) - 1),
 ])
 
 
@@ -155,7 +205,8 @@ def share(rows, processes, rank):
 
 def _batches():
     rows = torch.randn(8, 3, generator=rng())
-    return [(rows, 1, 0), (rows, 2, 0), (rows, 2, 1), (rows, 4, 2), (torch.arange(24), 3, 2)]
+    return [(rows, 1, 0), (rows, 2, 0), (rows, 2, 1), (rows, 4, 2), (rows, 4, 3),
+            (torch.arange(24), 3, 2), (torch.randn(8, 2, 3, 4, generator=rng(1)), 2, 1)]
 
 
 Exercise("9.5", ours=share, cases=_batches, mistakes=[
@@ -178,11 +229,13 @@ def gradient_bytes(gpus, weights):
 
 
 Exercise("9.6", ours=gradient_bytes,
-         cases=lambda: [(1, 900_000), (2, 900_000), (8, 900_000), (512, 10 ** 9)], mistakes=[
+         cases=lambda: [(1, 900_000), (2, 900_000), (8, 900_000), (512, 10 ** 9), (3, 10)],
+         mistakes=[
     ("Everybody sends everything to everybody: that is the traffic without a ring. On a ring each "
      "part of the gradient goes round, and a GPU passes on one part at a time.",
      lambda gpus, weights: (gpus - 1) * 4.0 * weights),
-    ("You count one round. The first adds the gradients up, and the second tells all the sum.",
+    ("That is half of it: count both rounds (the first adds the gradients up, the second tells all "
+     "the sum), and 4 bytes a number.",
      lambda gpus, weights: (gpus - 1) / gpus * 4 * weights),
     ("You count numbers, not bytes: a weight's gradient has 4 bytes.",
      lambda gpus, weights: 2 * (gpus - 1) / gpus * weights),
@@ -212,20 +265,42 @@ def _billed(batch=1, parts=True, lost=True, all_gpus=True, up=math.ceil):
     return wrong
 
 
+def _by_epoch(clips, epochs, batch, step_seconds, gpus, efficiency, price):
+    steps = math.ceil(clips / batch) * epochs
+    hours = steps * step_seconds / (gpus * efficiency) / 3600
+    return steps, hours, hours * gpus * price
+
+
+def _hurried(clips, epochs, batch, step_seconds, gpus, efficiency, price):
+    steps = math.ceil(clips * epochs / batch)
+    hours = steps * step_seconds * efficiency / gpus / 3600
+    return steps, hours, hours * gpus * price
+
+
 def _three(answer, *given):
     result = answer(*given)
-    if not isinstance(result, tuple) or len(result) != 3:
+    if not isinstance(result, (tuple, list)) or len(result) != 3:
         raise TypeError("return three things: the steps, the hours and the money")
     return dict(zip(("number of steps", "hours", "money"), result, strict=True))
 
 
 Exercise("9.7", ours=bill, observe=_three,
-    cases=lambda: [(10_000_000, 10, 1024, 2.0, 64, 0.9, 2.5), (1000, 3, 64, 0.2, 1, 1.0, 2.0),
-                   (10_001, 1, 100, 0.5, 8, 0.8, 3.0)], mistakes=[
+    cases=lambda: [(10_000_000, 10, 1024, 2.0, 64, 0.9, 2.5), (1000, 3, 64, 200.0, 1, 1.0, 2.0),
+                   (10_001, 1, 100, 0.5, 8, 0.8, 3.0), (1024, 10, 512, 2.0, 8, 0.9, 2.0)],
+    mistakes=[
     ("The batch is that of all GPUs together: more GPUs do not make fewer steps, but shorter ones.",
      _billed(batch=2, parts=False)),
+    ("The batch is that of all GPUs together: it is not multiplied by their number.",
+     _billed(batch=2)),
     ("Half a step is a step: round up.", _billed(up=math.floor)),
+    ("Half a step is a step: round up, also what is below a half.", _billed(up=round)),
+    ("Where the batches come out even there is no step more: `math.ceil`.",
+     _billed(up=lambda x: math.floor(x) + 1)),
     ("No machine computes all of the time: divide by the efficiency, too.", _billed(lost=False)),
+    ("You round up in every epoch: batches run on from one epoch into the next, so round up once.",
+     _by_epoch),
+    ("You multiply by the efficiency: who works nine tenths of the time needs *longer*, so divide.",
+     _hurried),
     ("You pay for one GPU: all of them run for these hours.", _billed(all_gpus=False)),
     ("A step is shared: with many GPUs it takes a share of its time.", _billed(parts=False)),
 ])
