@@ -576,7 +576,7 @@ def score(model, n=400, seed=0):
     """The scores of a `ClipMaker`, a dict of floats.
 
     "motion": how much its films change from frame to frame, as a share of real ones; "loudness": dB
-    above real sounds. Of digits also what `speaking_digits.measured` says of n films of captions
+    above real sounds. Of digits also what `speaking_digits.scores_of` says of n films of captions
     that training saw, and of as many held out from it ("heldout ..."). There is no judge of your
     own clips: look at them.
     """
@@ -588,7 +588,7 @@ def score(model, n=400, seed=0):
                      enumerate(truth.tolist())]
             made = film(model, texts, 1, seed)
             scores |= {prefix + name: value for name, value in
-                       speaking_digits.measured(made, truth).items()}
+                       speaking_digits.scores_of(made, truth).items()}
     made = film(model, model.examples, -(-64 // len(model.examples)), seed)
     scores["motion"] = float(measuring.frame_change(made.video).mean() / model.change)
     if model.sound:

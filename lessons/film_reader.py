@@ -80,7 +80,7 @@ def read(entry, frame):
         return None, notes
     audio = np.zeros((len(video), SAMPLES), np.int16)
     try:
-        listen(entry.path, film.start + 2 * film.chosen[:len(video)], audio)
+        hear(entry.path, film.start + 2 * film.chosen[:len(video)], audio)
     except BROKEN:
         notes.append("sound damaged: from there on the clip is silent")
     if film.short:
@@ -196,7 +196,7 @@ def _pixels(picture, stretch, frame):
     return rgb if C == 3 else rgb.mean(axis=-1, keepdims=True).round().astype(np.uint8)
 
 
-def listen(path, starts, audio):
+def hear(path, starts, audio):
     """Lay the sound of a file into audio int16 (n, SAMPLES), pieces that start at starts (n,) s.
 
     Of several channels the resampler makes a mix: centre whole, front 0.7, rear 0.5. A fader at

@@ -254,7 +254,7 @@ def agreement(seen, heard):
     return float((seen.mean(1).argmax(1) == heard.argmax(1)).float().mean())
 
 
-def measured(films, truth):
+def scores_of(films, truth):
     """The scores of films (`video.Films`, or anything with video and audio) of captions whose digit
     and move are truth (N, 2), a dict of floats.
 

@@ -90,7 +90,7 @@ def rank():
     return distributed.get_rank() if _joined() else 0
 
 
-def share(rows):
+def own_rows(rows):
     """Those rows of a joint batch (N, ...) that this process works on: (N / processes, ...)."""
     return rows.chunk(processes())[rank()]
 
@@ -138,7 +138,7 @@ class _Gathered(torch.autograd.Function):
 
     @staticmethod
     def backward(_, gradient):
-        return processes() * share(gradient)
+        return processes() * own_rows(gradient)
 
 
 class _Loss(nn.Module):
@@ -411,7 +411,7 @@ def fit(run, draw, *, load=None, loss=NonSaturating, latent=100, batch=64, steps
     def one_step(done):
         _set_rate(run, done)
         real, *conditions = _examples(run, draw, load, batch)
-        z = share(torch.randn(batch, latent, generator=run.rng)).to(run.device)
+        z = own_rows(torch.randn(batch, latent, generator=run.rng)).to(run.device)
         with mixed_precision(run.device):
             fake = run.generator(z, *conditions).float()
         now = r1_every if run.step % r1_every == 0 else 0
@@ -447,7 +447,7 @@ def _examples(run, draw, load, batch):
     The way to the device does not count: there the GPU's own work would be waited for.
     """
     start = time.perf_counter_ns()
-    examples = [share(part) for part in draw(batch, run.rng)]
+    examples = [own_rows(part) for part in draw(batch, run.rng)]
     if load:
         examples = load(*examples)
     run.waited += (time.perf_counter_ns() - start) / 1e9

@@ -449,14 +449,14 @@ def test_changed_clips_are_prepared_anew(five, tmp_path, count_opened, change):
 
 def test_an_interrupted_preparation_is_gone_on_with(five, tmp_path, count_opened, monkeypatch):
     whole = prepare(entries(five), tmp_path / "whole")
-    listen, heard = film_reader.listen, []
+    hear, heard = film_reader.hear, []
 
     def interrupt(path, *rest):
         heard.append(path)
         if len(heard) == 3:
             raise KeyboardInterrupt
-        return listen(path, *rest)
-    monkeypatch.setattr(film_reader, "listen", interrupt)
+        return hear(path, *rest)
+    monkeypatch.setattr(film_reader, "hear", interrupt)
     with pytest.raises(KeyboardInterrupt):
         prepare(entries(five), tmp_path / "cache")
     with pytest.raises(CourseError, match="no whole cache"):

@@ -128,5 +128,5 @@ def test_the_shipped_model_holds_what_the_lesson_promises():
     model, truth = beyond.load_model("digits"), torch.tensor(speaking_digits.combinations()[0])
     films = beyond.film(model, [caption(*pair, way=i % 4) for i, pair in
                                 enumerate(truth.tolist())], 1, seed=77)
-    fresh = speaking_digits.measured(films, truth)  # 45 films: a few more may go wrong by chance
+    fresh = speaking_digits.scores_of(films, truth)  # 45 films: a few more may go wrong by chance
     assert fresh["digit"] > 0.8 and fresh["move"] > 0.85 and fresh["voice"] > 0.7
