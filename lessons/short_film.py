@@ -13,7 +13,7 @@ import json
 import math
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -364,12 +364,13 @@ GAMES = {
 SOUNDS = {"nothing": "shipped", "7 · D hears sound and path": "sound alone"}
 
 
-def measured(model, n=384, seed=60_000):
+def measured(film, n=384, seed=60_000):
     """The numbers of a row, as a dict of floats: some of `measuring.score`, and "jerk"; where the
-    model has sound, "sync share" and "music"."""
-    scores = measuring.score(lambda *wish: video.film(model, *wish, sound=False).video, n, seed)
+    films have sound, "sync share" and "music". film(texts, count, seed) -> films, `count` of each
+    caption in a row."""
+    scores = measuring.score(lambda *wish: film(*wish).video, n, seed)
     scenes = measuring.all_scenes(n, seed)
-    made = video.film(model, [captions.describe(scene) for scene in scenes], 1, seed)
+    made = film([captions.describe(scene) for scene in scenes], 1, seed)
     real = Theatre().film(scenes, seed)
     jerks = [float(temporal_consistency.jerk(temporal_consistency.places(clips.video)).mean())
              for clips in (made, real)]
@@ -377,20 +378,39 @@ def measured(model, n=384, seed=60_000):
            "realism": scores["frechet"] / scores["floor"], "variety": scores["variety of place"],
            "dynamics": scores["dynamics"], "flicker": scores["flicker"],
            "jerk": jerks[0] / jerks[1]}
-    if model.sound:
+    if made.audio.any():
         sound = audio.measured(made, scenes, seed)
         row |= {"sync": sound["sync share"], "music": sound["music"]}
     return {name: round(value, 4) for name, value in row.items()}
 
 
+def real_films(texts, count=1, seed=0):
+    """`Clips` of the theatre that show captions, `count` of each: the ceiling of the table."""
+    scenes = [captions.parse(text).complete(np.random.default_rng(seed)) for text in texts]
+    return Theatre().film([scene for scene in scenes for _ in range(count)], seed + 10)
+
+
+def real_films_of_others(texts, count=1, seed=0):
+    """As `real_films`, but each caption with the films of the one before, and each film with the
+    sound of another: the floor of the table."""
+    clips = real_films(texts[-1:] + texts[:-1], count, seed)
+    return replace(clips, audio=np.roll(clips.audio, 2, axis=0))
+
+
+# what the rows stand between
+REFERENCES = {"real films": real_films, "real films of other captions": real_films_of_others}
+
+
 def compare(steps=1200, seeds=3, films=8000, found=None, write=None):
     """Play without each idea on one budget, seed by seed; returns what was measured, a dict.
 
-    "steps", and "ideas": name of GAMES or SOUNDS -> a list with a dict a seed: `measured`'s, and
-    "seed". found: what was measured before, to go on from; write(found): called after each game.
+    "steps"; "references": name of REFERENCES -> `measured`'s dict; and "ideas": name of GAMES or
+    SOUNDS -> a list with such a dict a seed, and its "seed". found: what was measured before, to go
+    on from; write(found): called after each game.
     """
     if not found or found["steps"] != steps:
-        found = {"steps": steps, "ideas": {name: [] for name in GAMES | SOUNDS}}
+        found = {"steps": steps, "ideas": {name: [] for name in GAMES | SOUNDS},
+                 "references": {name: measured(film) for name, film in REFERENCES.items()}}
     left = [(seed, name) for seed in range(seeds) for name in GAMES
             if seed not in [row["seed"] for row in found["ideas"][name]]]
     if not left:
@@ -403,7 +423,8 @@ def compare(steps=1200, seeds=3, films=8000, found=None, write=None):
         model.generator = run.average.eval()
         for row, kind in (SOUNDS if name == "nothing" else {name: None}).items():
             model.sound = kind and heard(tapes, kind, seed, steps)
-            found["ideas"][row].append({"seed": seed} | measured(model))
+            scores = measured(functools.partial(video.film, model))
+            found["ideas"][row].append({"seed": seed} | scores)
         if write:
             write(found)
     return found
@@ -442,23 +463,28 @@ def loss(key, value):
 def draw(found):
     """The table of the whole course as a figure. found: of `compared`.
 
-    A row for each idea that is taken away, a column for each number: the mean over the seeds, below
-    it their range. The darker a cell, the further from real films; a frame marks what lies apart
-    from the row with all ideas (`clear`).
+    A row for each idea that is taken away, between those of real films; a column for each number:
+    the mean over the seeds, below it their range. The darker a cell, the further from real films; a
+    frame marks what lies apart from the row with all ideas (`clear`).
     """
-    names = list(found["ideas"])
-    fig, ax = plt.subplots(figsize=(12, 0.62 * len(names) + 1.2))
+    first, last = REFERENCES
+    rows = {first: [found["references"][first]]}
+    rows |= {f"without {name}" if name != "nothing" else "all ideas": row
+             for name, row in found["ideas"].items()} | {last: [found["references"][last]]}
+    fig, ax = plt.subplots(figsize=(12, 0.62 * len(rows) + 1.2))
     paint = LinearSegmentedColormap.from_list("loss", ["white", show.ORANGE])
-    for y, name in enumerate(names):
-        ax.text(-0.15, y, f"without {name}" if y else "all ideas", ha="right", va="center")
+    for y, (name, measures) in enumerate(rows.items()):
+        ax.text(-0.15, y, name, ha="right", va="center",
+                style="italic" if name in REFERENCES else "normal")
         for x, key in enumerate(COLUMNS):
-            values = [row[key] for row in found["ideas"][name] if key in row]
+            values = [row[key] for row in measures if key in row]
             if values:
-                whole = [row[key] for row in found["ideas"][names[0]]]
-                _cell(ax, x, y, key, values, paint, y > 0 and clear(whole, values))
+                whole = [row[key] for row in rows["all ideas"]]
+                _cell(ax, x, y, key, values, paint,
+                      name.startswith("without") and clear(whole, values))
     for x, (heading, _) in enumerate(COLUMNS.values()):
         ax.text(x + 0.5, -0.85, heading, ha="center", va="center", fontsize=9)
-    ax.set(xlim=(-2.9, len(COLUMNS)), ylim=(len(names) - 0.4, -1.3))
+    ax.set(xlim=(-2.9, len(COLUMNS)), ylim=(len(rows) - 0.4, -1.3))
     ax.axis("off")
     return fig
 
@@ -469,10 +495,12 @@ def _cell(ax, x, y, key, values, paint, apart):
     ax.add_patch(Rectangle((x + 0.04, y - 0.44), 0.92, 0.88, facecolor=paint(loss(key, mean)),
                            edgecolor="#222222" if apart else "#dddddd",
                            linewidth=1.8 if apart else 0.8))
-    ax.text(x + 0.5, y - 0.1, form(mean), ha="center", va="center", fontsize=10,
+    many = len(values) > 1
+    ax.text(x + 0.5, y - 0.1 * many, form(mean), ha="center", va="center", fontsize=10,
             fontweight="bold" if apart else "normal")
-    ax.text(x + 0.5, y + 0.25, f"{form(min(values))} to {form(max(values))}", ha="center",
-            va="center", fontsize=6.5, color="#444444")
+    if many:
+        ax.text(x + 0.5, y + 0.25, f"{form(min(values))} to {form(max(values))}", ha="center",
+                va="center", fontsize=6.5, color="#444444")
 
 
 def compared():

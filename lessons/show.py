@@ -129,7 +129,7 @@ def mp4(video, audio, fps, sample_rate, zoom=10):
             container.mux(pictures.encode())
             block = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[None], np.float32),
                                                format="fltp", layout="mono")
-            block.sample_rate = sample_rate
+            block.sample_rate, block.pts = sample_rate, 0  # without a time the coder comes late
             container.mux(sound.encode(block))
             container.mux(sound.encode())
         with open(path, "rb") as file:

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import captions, measuring, short_film, video
+from lessons import captions, measuring, short_film, show, video
 from lessons.errors import CourseError
 from lessons.scene import Scene
 from lessons.text_conditioning import encode
+from lessons.theatre import Theatre
 
 SCRIPT = """a red woman walks to the right with calm music
 then she runs
@@ -184,6 +185,15 @@ def test_the_file_is_h264_and_aac_as_browsers_play_them(film, tmp_path):
         film.save(tmp_path / "film.gif")
 
 
+def test_the_sound_of_a_file_comes_when_its_picture_does(tmp_path):
+    click, light = np.zeros(16_000, np.float32), np.zeros((16, 48, 48, 3), np.uint8)
+    click[8000:8016], light[8:] = 0.8, 255                                     # both after a second
+    (tmp_path / "film.mp4").write_bytes(show.mp4(light, click, 8, 8000))
+    with av.open(tmp_path / "film.mp4") as container:
+        heard = np.concatenate([block.to_ndarray()[0] for block in container.decode(audio=0)])
+    assert abs(abs(heard).argmax() / 48_000 - 1) < 0.005                       # seconds
+
+
 def test_subtitles_as_text_have_every_line_in_its_time(film, tmp_path):
     film.save(tmp_path / "film.mp4")
     head, *cues = (tmp_path / "film.vtt").read_text(encoding="utf-8").split("\n\n")
@@ -230,7 +240,8 @@ def test_a_discriminator_that_sees_no_caption_judges_all_alike():
 def test_the_comparison_plays_every_game_and_goes_on_where_it_was_cut(monkeypatch):
     monkeypatch.setattr(short_film, "GAMES", {name: short_film.GAMES[name] for name in
                                               ("nothing", "3 · D sees the caption")})
-    monkeypatch.setattr(short_film, "measured", lambda model: {"obeyed": float(bool(model.sound))})
+    monkeypatch.setattr(short_film, "measured", lambda film: {
+        "obeyed": float(film(["a red man walks"], 1, 0).audio.any())})
     written = []
     found = short_film.compare(steps=1, seeds=1, films=40,
                                write=lambda found: written.append(str(found)))
@@ -238,3 +249,44 @@ def test_the_comparison_plays_every_game_and_goes_on_where_it_was_cut(monkeypatc
     rows = {name: [row["seed"] for row in rows] for name, rows in found["ideas"].items()}
     assert rows == dict.fromkeys(short_film.GAMES | short_film.SOUNDS, [0])
     assert short_film.compare(steps=1, seeds=1, films=40, found=found) is found
+    assert found["references"] == dict.fromkeys(short_film.REFERENCES, {"obeyed": 1.0})
+    assert [row["obeyed"] for row in found["ideas"]["3 · D sees the caption"]] == [0.0]
+
+
+def test_real_films_are_the_ceiling_and_those_of_others_the_floor():
+    texts = [captions.describe(scene) for scene in Theatre.scenes(64, seed=9)]
+    judge, heard = measuring.clip_judge(), []
+    for film in short_film.REFERENCES.values():
+        clips = film(texts, 1, 0)
+        reading = measuring.read_clips(judge, clips.video)
+        heard.append((measuring.obeyed(reading, texts)["all"].mean(), clips.audio))
+    (whole, own), (none, swapped) = heard
+    assert whole > 0.98 and none < 0.1
+    assert not np.array_equal(own[1:], swapped[:-1]) and own.shape == swapped.shape
+
+
+def test_what_was_compared_has_every_idea_three_times_and_bears_out_the_lesson():
+    found = short_film.compared()
+    ideas = found["ideas"]
+    assert {name: [row["seed"] for row in rows] for name, rows in ideas.items()} == \
+        dict.fromkeys(short_film.GAMES | short_film.SOUNDS, [0, 1, 2])
+    assert set(found["references"]) == set(short_film.REFERENCES)
+
+    def values(name, key):
+        return [row[key] for row in ideas[name]]
+    whole = values("nothing", "obeyed")
+    assert max(values("3 · D sees the caption", "obeyed")) < 0.05 < 0.9 < min(whole)
+    assert short_film.clear(values("nothing", "two"), values("5 · attention", "two"))
+    assert short_film.clear(values("nothing", "variety"), values("4 · energy score", "variety"))
+    assert short_film.clear(values("nothing", "jerk"), values("6 · D sees changes", "jerk"))
+    assert short_film.clear(values("nothing", "sync"), values("7 · D hears sound and path", "sync"))
+
+
+def test_the_table_has_a_row_for_each_idea_and_frames_what_is_clear():
+    found = short_film.compared()
+    figure = short_film.draw(found)
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert {"real films", "all ideas", "without 5 · attention",
+            "real films of other captions"} <= set(said)
+    bold = [text for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
+    assert 0 < len(bold) < len(short_film.GAMES | short_film.SOUNDS) * len(short_film.COLUMNS)
