@@ -372,6 +372,7 @@ class ClipMaker(nn.Module):
         self.sound = ClipSound(len(vocabulary)) if heard else None
         self.register_buffer("middle", torch.zeros(PATH))  # of each number of real paths
         self.register_buffer("spread", torch.ones(PATH))
+        self.register_buffer("edges", torch.tensor([[0., 0], [1, 1]]))  # that places keep inside
         self.register_buffer("change", torch.ones(()))  # of real films from frame to frame
         self.register_buffer("loudness", torch.zeros(()))  # mean square of real sounds
 
@@ -385,12 +386,24 @@ class ClipMaker(nn.Module):
         attention (N, T, L), waves (N, S)."""
         with training.mixed_precision(z.device):
             paths, attention = self.generator.explained(z, ids)
-            paths = paths.float()
-            levels = self.sound(noise, ids, paths) if self.sound else None
+            paths = inside(paths.float() * self.spread + self.middle, self.edges)
+            levels = self.sound(noise, ids, (paths - self.middle) / self.spread) \
+                if self.sound else None
             waves = torch.zeros(len(z), audio.SAMPLES) if levels is None else \
                 audio.to_wave(levels.float().cpu())
-            films = self.autoencoder.films(paths * self.spread + self.middle)
+            films = self.autoencoder.films(paths)
         return films, attention.float().cpu(), waves
+
+
+def inside(paths, edges):
+    """Paths (N, T, D), each moved as a whole, and no further than it must, until its places lie
+    between edges (2, 2): the least x and y that real films have, and the largest. What needs more
+    room than there is stops at an edge."""
+    place, (low, high) = paths[..., PLACE], edges
+    by = (low - place.amin(1)).clamp(min=0) + (high - place.amax(1)).clamp(max=0)   # (N, 2)
+    paths = paths.clone()
+    paths[..., PLACE] = (place + by[:, None]).clamp(low, high)
+    return paths
 
 
 def film(model, texts, count=1, seed=0, chunk=64):
@@ -445,6 +458,7 @@ def train(clips, folder, *, minutes=None, steps=None, seed=0, device="auto", res
     model = model.to(device).eval()
     paths = torch.cat([model.autoencoder.paths(part.to(device)) for part in some[0].split(32)])
     model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=FAINT.to(device))
+    model.edges = torch.stack([paths[..., PLACE].amin((0, 1)), paths[..., PLACE].amax((0, 1))])
 
     run = train_paths(model, clips, folder / "paths", seed=seed, device=device, **lengths["paths"])
     model.generator.load_state_dict(run.average.state_dict())
@@ -563,7 +577,8 @@ def load_model(place):
         path = checkpoints.DATA / "digits.safetensors"
         tensors = checkpoints.shipped(path.name)
         facts = {"vocabulary": speaking_digits.VOCABULARY, "shape": speaking_digits.Digits.shape,
-                 "window": (32, 32), "heard": True, "examples": [speaking_digits.caption(7, 2)]}
+                 "window": (32, 32), "heard": True, "examples": [
+                     speaking_digits.caption(*pair) for pair in speaking_digits.combinations()[0]]}
     else:
         tensors, facts = load_checkpoint(path, MODEL)
     model = ClipMaker(*(facts[name] for name in ("vocabulary", "shape", "window", "heard",

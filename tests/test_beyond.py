@@ -180,3 +180,26 @@ def test_two_processes_train_one_model_from_a_folder(home):
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("The model is in") == 1 and done.stdout.count("6 of 6 clips") == 1
     assert beyond.load_model(home / "run").examples
+
+
+def test_a_film_is_moved_as_a_whole_until_it_lies_inside():
+    paths = torch.zeros(3, beyond.FRAMES, beyond.PATH)
+    x = torch.linspace(0, 0.4, beyond.FRAMES)
+    paths[0, :, beyond.CONTENT], paths[1, :, beyond.CONTENT] = 0.3 + x, 0.7 + x  # 0.3 to 0.7, ...
+    paths[2, :, beyond.CONTENT] = 3 * x - 0.1                                    # too long
+    paths[..., beyond.CONTENT + 1] = 0.5
+    moved = beyond.inside(paths, torch.tensor([[0.2, 0.2], [0.8, 0.8]]))
+    x_moved = moved[..., beyond.CONTENT]
+    assert torch.equal(moved[0], paths[0])
+    assert torch.allclose(x_moved[1], paths[1, :, beyond.CONTENT] - 0.3)
+    assert x_moved[2].min() >= 0.2 and x_moved[2].max() <= 0.8
+    assert torch.equal(moved[..., beyond.CONTENT + 1:], paths[..., beyond.CONTENT + 1:])
+
+
+def test_digits_stay_on_the_picture():
+    model = beyond.load_model("digits")
+    films = beyond.film(model, ["the digit eight goes up", "数字三弹来弹去"], 20, seed=7).video
+    border = np.ones(films.shape[2:4], bool)
+    border[1:-1, 1:-1] = False
+    bright = films[:, :, border].max((2, 3)) > 128                             # (N, T)
+    assert bright.mean() < 0.1  # without `beyond.inside` it is 0.15, of real films 0.01
