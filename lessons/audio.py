@@ -357,8 +357,9 @@ def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped"
         return [part.repeat(2, *[1] * (part.dim() - 1)) for part in once]
     run = training.Run(SoundGenerator(), SoundDiscriminator(joint=joint), model=MODEL, seed=seed,
                        device=device)
-    return video._go(run, folder, training.fit, draw, loss=Relativistic, latent=NOISE, batch=batch,
-                 r1=0.5, r2=0.5, extra=MusicAndShift(shift, weight), decay=0.995, **length)
+    return training.fit_to_end(run, folder, draw, loss=Relativistic, latent=NOISE, batch=batch,
+                               r1=0.5, r2=0.5, extra=MusicAndShift(shift, weight), decay=0.995,
+                               **length)
 
 
 # name -> is there a joint discriminator, how much do shifted pairs count, and the energy score?

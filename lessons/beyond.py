@@ -506,8 +506,8 @@ def train_autoencoder(autoencoder, clips, folder=None, *, seed=0, device="cpu", 
         films, when = clips.load(*drawn[:-1])[0], drawn[-1].argsort(1)[:, :TOGETHER]
         return (films[torch.arange(len(films))[:, None], when].flatten(0, 1),)  # (F, H, W, C)
     run = training.Supervised(autoencoder, model=f"{MODEL} autoencoder", seed=seed, device=device)
-    return video._go(run, folder, training.fit_supervised, draw, load=load,
-                     loss=video.reconstruction_loss, **length)
+    return training.fit_to_end(run, folder, draw, load=load, loss=video.reconstruction_loss,
+                               **length)
 
 
 def train_paths(model, clips, folder=None, *, seed=0, device="cpu", **length):
@@ -525,8 +525,8 @@ def train_paths(model, clips, folder=None, *, seed=0, device="cpu", **length):
     some = load(*draw(256, torch.Generator().manual_seed(seed)))[0]            # (256, T, D)
     networks[1].pace.copy_(some.diff(dim=1).std((0, 1)).clamp(min=0.05))
     run = training.Run(*networks, model=f"{MODEL} paths", seed=seed, device=device)
-    return video._go(run, folder, training.fit, draw, load=load, loss=Relativistic, latent=LATENT,
-                     r1=0.5, r2=0.5, extra=MatchAndSpreadClips(), decay=0.998, **length)
+    return training.fit_to_end(run, folder, draw, load=load, loss=Relativistic, latent=LATENT,
+                               r1=0.5, r2=0.5, extra=MatchAndSpreadClips(), decay=0.998, **length)
 
 
 def train_sound(model, clips, folder=None, *, seed=0, device="cpu", **length):
@@ -542,8 +542,9 @@ def train_sound(model, clips, folder=None, *, seed=0, device="cpu", **length):
         return [part.repeat(2, *[1] * (part.dim() - 1)) for part in once]
     networks = [kind(len(model.vocabulary)) for kind in (ClipSound, ClipListener)]
     run = training.Run(*networks, model=f"{MODEL} sound", seed=seed, device=device)
-    return video._go(run, folder, training.fit, draw, load=load, loss=Relativistic, latent=NOISE,
-                     batch=32, r1=0.5, r2=0.5, extra=audio.MusicAndShift(), decay=0.995, **length)
+    return training.fit_to_end(run, folder, draw, load=load, loss=Relativistic, latent=NOISE,
+                               batch=32, r1=0.5, r2=0.5, extra=audio.MusicAndShift(), decay=0.995,
+                               **length)
 
 
 def clips_of(data, size=None):

@@ -551,6 +551,22 @@ def length(**wanted):
     return {"steps": 4} if os.environ.get("LESSONS_SMOKE") else wanted
 
 
+def fit_to_end(run, folder, draw, *, minutes=None, steps=None, **how):
+    """`fit` a run, or `fit_supervised` it, to its end and return it: one stage of several.
+
+    It goes on from its checkpoint in folder if there is one. Raises CourseError where it was
+    interrupted: the stage after it must not begin.
+    """
+    if folder and (Path(folder) / CHECKPOINT).exists():
+        run.load(folder)
+    kind = fit_supervised if isinstance(run, Supervised) else fit
+    kind(run, draw, minutes=minutes, steps=steps, folder=folder, **how)
+    if run.step < steps if steps else run.seconds < 60 * minutes:
+        raise CourseError(f"Interrupted in the stage '{run.model}' at step {run.step}: what was "
+                          f"trained is kept, go on with resume=True or --resume.")
+    return run
+
+
 def load_or_train(load, train, live):
     """The generator that a lesson goes on with: load() at once, or train() in front of the learner.
 

@@ -726,7 +726,7 @@ def train_autoencoder(video, folder=None, *, seed=0, device="cpu", **length):
         return (video[rows, torch.randint(T, (n,), generator=rng)],)
     run = training.Supervised(autoencoder.to(memory_format=torch.channels_last),
                               model=f"{MODEL} autoencoder", seed=seed, device=device)
-    return _go(run, folder, training.fit_supervised, draw, loss=reconstruction_loss, **length)
+    return training.fit_to_end(run, folder, draw, loss=reconstruction_loss, **length)
 
 
 def twice(scenes):
@@ -759,8 +759,9 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
     generator.sway.requires_grad_(False)
     discriminator.pace.copy_(paths.diff(dim=1).std((0, 1)).clamp(min=0.05))
     run = training.Run(generator, discriminator, model=f"{MODEL} paths", seed=seed, device=device)
-    return _go(run, folder, training.fit, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
-               extra=InRhythm(generator, extra or MatchAndSpread()), decay=0.998, **length)
+    return training.fit_to_end(run, folder, draw, loss=Relativistic, latent=LATENT, r1=0.5, r2=0.5,
+                               extra=InRhythm(generator, extra or MatchAndSpread()), decay=0.998,
+                               **length)
 
 
 def how_often(meanings, times=4):
@@ -810,19 +811,8 @@ def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu
         return windows, autoencoder.vectors(paths[rows, frames])[0]
     run = training.Run(Painter(decoder).eval(), Critic(autoencoder.size), lr=5e-4,
                        model=f"{MODEL} painter", seed=seed, device=device)
-    return _go(run, folder, training.fit, draw, loss=NonSaturating, latent=PATH, r1=0.05,
-               extra=StayClose(), decay=0.995, **length)
-
-
-def _go(run, folder, fit, draw, *, minutes=None, steps=None, **how):
-    """Fit a run, from its checkpoint in folder if there is one, to its end."""
-    if folder and (Path(folder) / training.CHECKPOINT).exists():
-        run.load(folder)
-    fit(run, draw, minutes=minutes, steps=steps, folder=folder, **how)
-    if run.step < steps if steps else run.seconds < 60 * minutes:
-        raise CourseError(f"Interrupted in the stage '{run.model}' at step {run.step}: what was "
-                          f"trained is kept, go on with resume=True or --resume.")
-    return run
+    return training.fit_to_end(run, folder, draw, loss=NonSaturating, latent=PATH, r1=0.05,
+                               extra=StayClose(), decay=0.995, **length)
 
 
 def score(model):
