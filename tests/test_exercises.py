@@ -76,7 +76,7 @@ def _d_step(generator, discriminator, optimizer, criterion, real, z):
     b = criterion(both[n:], torch.ones(len(real), 1))
     (a + b).backward()
     optimizer.step()
-    return (a + b).item()
+    return a + b
 
 
 def _g_step(generator, discriminator, optimizer, criterion, z):
@@ -87,7 +87,7 @@ def _g_step(generator, discriminator, optimizer, criterion, z):
     loss.backward()
     optimizer.step()
     discriminator.requires_grad_(True)
-    return loss.item()
+    return loss.detach()
 
 
 def _average(average, model, decay):

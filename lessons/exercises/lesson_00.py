@@ -50,6 +50,12 @@ Exercise("0.2", ours=measuring.frame_change, cases=_videos, mistakes=[
 ])
 
 
+def _stages():
+    """The films, and one whose colours lie about the threshold of 90, in frames of many pixels."""
+    rng = np.random.default_rng(1)
+    return [*_videos(), (rng.integers(80, 94, (2, 3, 20, 30, 3), dtype=np.uint8),)]
+
+
 def _height(video):
     return measuring.place(video.swapaxes(2, 3))
 
@@ -68,7 +74,11 @@ def _no_threshold(video):
     return (columns * x).sum(axis=2) / columns.sum(axis=2)
 
 
-Exercise("0.3", ours=measuring.place, cases=_videos, mistakes=[
+def _from_90(video):
+    return measuring.place(np.where(video == 90, 91, video))
+
+
+Exercise("0.3", ours=measuring.place, cases=_stages, mistakes=[
     ("This is the height of the figure, not its place from left to right: axis 2 counts rows, "
      "axis 3 counts columns.", _height),
     ("This is the place in pixels: divide by the width, so that 0 is the left edge and 1 the "
@@ -77,6 +87,8 @@ Exercise("0.3", ours=measuring.place, cases=_videos, mistakes=[
      _edges),
     ("The stage is counted too: keep only pixels of which some colour is brighter than 90.",
      _no_threshold),
+    ("Your threshold is a little too low: a pixel whose brightest colour is exactly 90 is stage.",
+     _from_90),
 ])
 
 
