@@ -84,12 +84,13 @@ def in_colors(video):
 def contact_sheet(video, titles, alt, every=2):
     """Films as rows of frames: video uint8 (N, T, H, W, 1 or 3), one title a row, every second
     frame."""
-    N, T = video.shape[:2]
+    N, T, H, W = video.shape[:4]
     video = in_colors(video)
     frames = range(0, T, every)
     fig, axes = plt.subplots(N, 1, figsize=(len(frames) * 1.05, N * 1.32), squeeze=False)
     for ax, clip, title in zip(axes[:, 0], video, titles, strict=True):
         ax.imshow(np.concatenate([clip[t] for t in frames], axis=1), interpolation="nearest")
+        ax.vlines(W * np.arange(1, len(frames)) - 0.5, -0.5, H - 0.5, "#999999", linewidth=0.6)
         ax.set_title(title, fontsize=9, loc="left", pad=2)
         ax.axis("off")
     fig.subplots_adjust(hspace=0.18)
