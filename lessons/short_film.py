@@ -490,7 +490,8 @@ def draw(found):
 
 
 def _cell(ax, x, y, key, values, paint, apart):
-    form = "{:.0%}".format if COLUMNS[key][1] else "{:.2f}".format
+    digits = ".0%" if COLUMNS[key][1] else ".0f" if max(values) >= 10 else ".2f"
+    form = f"{{:{digits}}}".format
     mean = sum(values) / len(values)
     ax.add_patch(Rectangle((x + 0.04, y - 0.44), 0.92, 0.88, facecolor=paint(loss(key, mean)),
                            edgecolor="#222222" if apart else "#dddddd",
