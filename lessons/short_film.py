@@ -450,7 +450,7 @@ COLUMNS = {"obeyed": ("captions\nobeyed", True), "held out": ("held-out\ncaption
            "two": ("two\nactions", True), "realism": ("Fréchet\n/ floor", False),
            "variety": ("variety\nof place", False), "dynamics": ("motion\n/ real", False),
            "flicker": ("flicker\n/ real", False), "jerk": ("jerk\n/ real", False),
-           "sync": ("sound\nin time", True), "music": ("music\nas asked", True)}
+           "sync": ("steps in time,\nabove luck", True), "music": ("music\nas asked", True)}
 
 
 def loss(key, value):
@@ -496,12 +496,12 @@ def _cell(ax, x, y, key, values, paint, apart):
     ax.add_patch(Rectangle((x + 0.04, y - 0.44), 0.92, 0.88, facecolor=paint(loss(key, mean)),
                            edgecolor="#222222" if apart else "#dddddd",
                            linewidth=1.8 if apart else 0.8))
-    many = len(values) > 1
+    many = form(min(values)) != form(max(values))
     ax.text(x + 0.5, y - 0.1 * many, form(mean), ha="center", va="center", fontsize=10,
             fontweight="bold" if apart else "normal")
     if many:
         ax.text(x + 0.5, y + 0.25, f"{form(min(values))} to {form(max(values))}", ha="center",
-                va="center", fontsize=6.5, color="#444444")
+                va="center", fontsize=6.5)
 
 
 def compared():
