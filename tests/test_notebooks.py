@@ -19,7 +19,7 @@ from lessons import exercises
 ROOT = Path(__file__).resolve().parent.parent
 MASTERS = sorted((ROOT / "solutions").glob("*.ipynb"))
 BOTH = MASTERS + sorted((ROOT / "notebooks").glob("*.ipynb"))
-MACHINE = re.compile(r"(?<![\w.])(/home/|/Users/|/root/|/tmp/|[A-Z]:\\\\?Users)|site-packages|"
+MACHINE = re.compile(r"(?<![\w.])(/(home|Users|root|tmp)/|[A-Z]:\\\\?Users)|site-packages|"
                      r"ipykernel_\d+|" + re.escape(str(ROOT)))
 SPEC = importlib.util.spec_from_file_location("build", ROOT / "solutions" / "build.py")
 build = importlib.util.module_from_spec(SPEC)
