@@ -1,4 +1,4 @@
-"""The front door: python -m lessons doctor | train | generate | score."""
+"""The front door: python -m lessons doctor | train | generate | score | film | study | ship."""
 
 import argparse
 import functools
@@ -48,6 +48,18 @@ def main(arguments=None):
     score.add_argument("--model", required=True, type=Path, help=MODELS)
     score.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
+    film = commands.add_parser("film", help="make one film of a script, a line for each shot")
+    film.add_argument("script", type=Path, help="a text file with one to eight lines")
+    film.add_argument("--out", required=True, type=Path, help="FILE.mp4")
+
+    study = commands.add_parser("study", help="run a comparison of the course anew")
+    study.add_argument("name", help="losses, conditioning, attention, consistency, sound, "
+                                    "ablation or scoreboard")
+
+    ship = commands.add_parser("ship", help="make a file of data/ anew")
+    ship.add_argument("name", help="a file of data/ without its ending, such as digit_judge")
+    ship.add_argument("--model", help="folder of the trained model, for theatre and digits")
+
     try:
         options = parser.parse_args(arguments)
         return COMMANDS[options.command](options)
@@ -86,7 +98,7 @@ def _doctor(options):
 
 
 def _train(options):
-    from lessons.training import rank, together
+    from lessons.engine.distributed import rank, together
     with together(options.device):  # with other processes, where torchrun started several
         train, how, default = _training(options)
         minutes = None if options.steps else options.minutes or default
@@ -100,7 +112,7 @@ def _train(options):
 def _training(options):
     """What trains on the data that were asked for, what else it is told, and its minutes."""
     if options.data == "theatre":
-        from lessons.video import train_theatre
+        from lessons.text_to_video import train_theatre
         return train_theatre, {"size": options.size or 48}, 10
     if options.data == "mnist":
         from lessons.mlp_gan import train_mnist
@@ -108,7 +120,8 @@ def _training(options):
             raise CourseError("The digits of MNIST are 28 pixels wide: leave --size away.")
         return train_mnist, {}, 3
     from lessons import beyond
-    return functools.partial(beyond.train, beyond.clips_of(options.data, options.size)), {}, 15
+    from lessons.sources import open
+    return functools.partial(beyond.train, open.clips_of(options.data, options.size)), {}, 15
 
 
 def _generate(options):
@@ -130,10 +143,11 @@ def _generate(options):
 
 def _film(options, texts):
     """Make films and write them: their number, and where the seconds went since the start."""
-    from lessons import captions, video
-    video.must_be_film(options.out)  # told now, not after the filming
+    from lessons import text_to_video
+    from lessons.world import captions
+    text_to_video.must_be_film(options.out)  # told now, not after the filming
     maker = _maker(options.model)
-    for text in texts if maker is video else ():
+    for text in texts if maker is text_to_video else ():
         captions.parse(text)
     moments = [BEGAN, time.perf_counter()]
     model = maker.load_model(options.model)
@@ -148,38 +162,39 @@ def _film(options, texts):
 
 
 def _lines(path):
-    """The captions of a text file, one a line, empty lines left out."""
+    """The lines of a text file, empty ones left out."""
     try:
         return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):
-        raise CourseError(f"Cannot read captions from '{path}': give a text file in UTF-8 with "
-                          f"one caption a line.") from None
+        raise CourseError(f"Cannot read lines from '{path}': give a text file in UTF-8 with one "
+                          f"caption a line.") from None
 
 
 def _kind(place):
     """The name of the model in a folder: "theatre", "clips", "mnist"."""
-    from lessons.checkpoints import load_checkpoint
-    from lessons.training import MODEL
+    from lessons.engine.checkpoints import load_checkpoint
+    from lessons.engine.training import MODEL
     if str(place) in SHIPPED:
         return {"digits": "clips"}.get(str(place), str(place))
     return load_checkpoint(place / MODEL)[1].get("model")
 
 
 def _maker(place):
-    """The module that loads a model, films with it and scores it."""
+    """The module that loads a model and films with it."""
     if _kind(place) == "clips":
         from lessons import beyond
         return beyond
-    from lessons import video
-    return video
+    from lessons import text_to_video
+    return text_to_video
 
 
 def _score(options):
     if _kind(options.model) == "mnist":
         raise CourseError("Only models of films are scored here: give the folder of one that was "
                           "trained with --data theatre, digits or a folder, or --model theatre.")
-    maker = _maker(options.model)
-    scores = maker.score(maker.load_model(options.model))
+    from lessons.studies.scores import score_clips, score_model
+    model = _maker(options.model).load_model(options.model)
+    scores = (score_clips if _kind(options.model) == "clips" else score_model)(model)
     if options.json:
         print(json.dumps({name: round(value, 4) for name, value in scores.items()}))
     else:
@@ -188,7 +203,29 @@ def _score(options):
     return 0
 
 
-COMMANDS = {"doctor": _doctor, "train": _train, "generate": _generate, "score": _score}
+def _shoot(options):
+    from lessons import short_film, text_to_video
+    script = "\n".join(_lines(options.script))
+    film = short_film.shoot(text_to_video.load_model("theatre"), script)
+    film.save(options.out)
+    print(f"{options.out}: {len(film.lines)} shots")
+    return 0
+
+
+def _study(options):
+    from lessons.studies import study
+    study.run(options.name)
+    return 0
+
+
+def _ship(options):
+    from lessons.shipping import registry
+    print(registry.ship(options.name, options.model))
+    return 0
+
+
+COMMANDS = {"doctor": _doctor, "train": _train, "generate": _generate, "score": _score,
+            "film": _shoot, "study": _study, "ship": _ship}
 
 
 if __name__ == "__main__":

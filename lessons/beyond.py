@@ -9,9 +9,7 @@ Axes: N films, T frames of each, F frames of any films, H and W pixels of a fram
 window, D numbers a frame (CONTENT, 2 for the place, MOTION), L words, B frequencies, C columns.
 """
 
-import hashlib
 import re
-import sys
 import time
 from pathlib import Path
 
@@ -20,23 +18,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons import (
-    audio,
-    checkpoints,
-    measuring,
-    own_clips,
-    real_data,
-    scaling,
-    speaking_digits,
-    training,
-    video,
-)
+from lessons import audio, frames, measuring
 from lessons.attention import WordAttention
-from lessons.checkpoints import load_checkpoint, save_checkpoint
+from lessons.engine import checkpoints, distributed, training, weights
+from lessons.engine.checkpoints import load_checkpoint, save_checkpoint
+from lessons.engine.losses import Relativistic
 from lessons.errors import CourseError
-from lessons.losses import Relativistic
+from lessons.frames import TOGETHER
+from lessons.signals import clip, spectrogram
+from lessons.signals.clip import FRAMES
+from lessons.signals.windows import cut, paste, places, window_for
+from lessons.sources import moving_digits, words
 from lessons.text_conditioning import TextEncoder
-from lessons.video import FRAMES, TOGETHER, Films, MatchAndSpread, PathDiscriminator, Steps
+from lessons.text_to_video import Films
+from lessons.video import MatchAndSpread, PathDiscriminator, Steps
 
 CONTENT, MOTION = 32, 16  # numbers: what is there, averaged over a film; what changes in a frame
 PLACE = slice(CONTENT, CONTENT + 2)
@@ -46,73 +41,6 @@ MODEL = "clips"           # the name that a checkpoint of this lesson carries
 FAINT = torch.full((PATH,), 0.3)  # what changes less is not blown up when paths are standardised
 FAINT[PLACE] = 1e-3
 SHARES = {"autoencoder": 0.22, "paths": 0.43, "sound": 0.32}  # of the steps, or of the time
-
-
-# Windows ----------------------------------------------------------------------------------------
-def middle_of(weight):
-    """Where half of a weight lies to the left and half to the right: (F, W) -> (F,), in pixels; the
-    middle where there is no weight."""
-    W, total = weight.shape[1], weight.sum(1)
-    left = weight.cumsum(1) / total.clamp(min=0.5)[:, None]                    # (F, W)
-    column = (left < 0.5).sum(1, keepdim=True).clamp(max=W - 1)                # (F, 1)
-    share = weight.gather(1, column) / total.clamp(min=0.5)[:, None]           # of that column
-    inside = (0.5 - left.gather(1, column)) / share.clamp(min=1e-6) + 1        # 0 to 1
-    return torch.where(total > 0.5, (column + inside)[:, 0], W / 2)
-
-
-def places(difference, window):
-    """The middles of what differs from the stage: (F, C, H, W) -> (F, 2), x and y in pixels.
-
-    Along a side on which the window (h, w) is as long as the frame, it stays where it is.
-    """
-    weight, (H, W), (h, w) = difference.abs().amax(1), difference.shape[2:], window
-    x = middle_of(weight.sum(1)) if w < W else torch.full_like(weight[:, 0, 0], W / 2)
-    y = middle_of(weight.sum(2)) if h < H else torch.full_like(weight[:, 0, 0], H / 2)
-    return torch.stack([x, y], 1)                                              # (F, 2)
-
-
-def lines(place, size, all_):
-    """Which lines of a frame, padded by `size` // 2 on both sides, a window has: (F,) -> (F, size).
-    """
-    first = place.clamp(0, all_).round().long()  # less half the window, plus half as padding
-    return first[:, None] + torch.arange(size, device=place.device)
-
-
-def cut(frames, place, window):
-    """Windows (F, C, h, w) of frames (F, C, H, W), each with its place (F, 2) in the middle."""
-    (h, w), (F_, C, H, W) = window, frames.shape
-    wide = F.pad(frames, (w // 2, w // 2, h // 2, h // 2))                     # (F, C, H+h, W+w)
-    columns = lines(place[:, 0], w, W)[:, None, None].expand(F_, C, wide.shape[2], w)
-    rows = lines(place[:, 1], h, H)[:, None, :, None].expand(F_, C, h, w)
-    return wide.gather(3, columns).gather(2, rows)
-
-
-def paste(windows, place, frame):
-    """Put windows (F, C, h, w) where they belong, on nothing: frames (F, C, H, W)."""
-    (F_, C, h, w), (H, W) = windows.shape, frame
-    rows = lines(place[:, 1], h, H)[:, None, :, None].expand_as(windows)
-    tall = windows.new_zeros(F_, C, H + h, w).scatter(2, rows, windows)
-    columns = lines(place[:, 0], w, W)[:, None, None].expand(F_, C, H + h, w)
-    wide = windows.new_zeros(F_, C, H + h, W + w).scatter(3, columns, tall)
-    return wide[:, :, h // 2:h // 2 + H, w // 2:w // 2 + W]
-
-
-def window_for(difference):
-    """How large a window must be to hold what differs from the stage: (h, w), multiples of 8.
-
-    difference: of some frames, (F, C, H, W). On a side of which it would need more than three
-    quarters the window is the whole frame: there is no single thing that moves.
-    """
-    H, W = difference.shape[2:]
-    there = difference.abs().amax(1) > 0.15                                    # (F, H, W)
-    middle, sides = places(difference, (0, 0)), []
-    for axis, full in ((1, W), (2, H)):
-        seen = there.any(axis)                                                 # (F, full)
-        far = (torch.arange(full) + 0.5 - middle[:, axis - 1, None]).abs() * seen
-        need = 2 * far.amax(1)[seen.any(1)].quantile(0.98) if seen.any() else full
-        side = -8 * (-int(need) // 8)
-        sides.append(side if side <= 0.75 * full else full)
-    return sides[1], sides[0]
 
 
 # The networks -----------------------------------------------------------------------------------
@@ -151,7 +79,7 @@ class ClipDecoder(nn.Module):
             nn.Conv2d(64, 192, 3, padding=1), nn.PixelShuffle(2), nn.BatchNorm2d(48),
             nn.LeakyReLU(0.2),
             nn.Conv2d(48, 128, 3, padding=1), nn.PixelShuffle(2), nn.BatchNorm2d(32),
-            nn.LeakyReLU(0.2), video.Residual(32),
+            nn.LeakyReLU(0.2), frames.Residual(32),
             nn.Conv2d(32, (channels + 1) * block ** 2, 3, padding=1), nn.PixelShuffle(block),
         )
 
@@ -333,18 +261,18 @@ class ClipSound(nn.Module):
         self.when = nn.Parameter(torch.randn(FRAMES, 32))
         self.enter = nn.Sequential(nn.Linear(2 * PATH + 64 + NOISE + 32, width), nn.LeakyReLU(0.2),
                                    Steps(width, 3, 1), Steps(width, 3, 1), Steps(width, 3, 1))
-        self.spread = nn.Linear(width, audio.A_FRAME * 48)
+        self.spread = nn.Linear(width, spectrogram.A_FRAME * 48)
         self.levels = nn.Sequential(nn.LeakyReLU(0.2), Steps(48, 5, 1), nn.Linear(48, 128),
-                                    nn.LeakyReLU(0.2), nn.Linear(128, audio.BINS))
+                                    nn.LeakyReLU(0.2), nn.Linear(128, spectrogram.BINS))
 
     def forward(self, z, ids, paths, *_):
         _, _, sentence = self.text(ids)                                        # (N, 64)
         said = torch.cat([sentence, z], 1)[:, None].expand(-1, FRAMES, -1)
         when = self.when.expand(len(z), -1, -1)                                # (N, T, 32)
         x = self.enter(torch.cat([audio.with_change(paths), said, when], 2))   # (N, T, width)
-        x = self.spread(x).unflatten(2, (audio.A_FRAME, 48)).flatten(1, 2)     # (N, C, 48)
+        x = self.spread(x).unflatten(2, (spectrogram.A_FRAME, 48)).flatten(1, 2)     # (N, C, 48)
         levels = self.levels(x).transpose(1, 2)                                # (N, B, C)
-        return audio.LOUDEST - F.softplus(8 * (audio.LOUDEST - levels)) / 8
+        return spectrogram.LOUDEST - F.softplus(8 * (spectrogram.LOUDEST - levels)) / 8
 
 
 class ClipListener(audio.SoundDiscriminator):
@@ -389,8 +317,8 @@ class ClipMaker(nn.Module):
             paths = inside(paths.float() * self.spread + self.middle, self.edges)
             levels = self.sound(noise, ids, (paths - self.middle) / self.spread) \
                 if self.sound else None
-            waves = torch.zeros(len(z), audio.SAMPLES) if levels is None else \
-                audio.to_wave(levels.float().cpu())
+            waves = torch.zeros(len(z), clip.SAMPLES) if levels is None else \
+                spectrogram.to_wave(levels.float().cpu())
             films = self.autoencoder.films(paths)
         return films, attention.float().cpu(), waves
 
@@ -407,12 +335,12 @@ def inside(paths, edges):
 
 
 def film(model, texts, count=1, seed=0, chunk=64):
-    """`video.Films` of captions, `count` of each, by a `ClipMaker`. Raises CourseError for a word
-    that was in no caption of its training."""
+    """`text_to_video.Films` of captions, `count` of each, by a `ClipMaker`. Raises CourseError for
+    a word that was in no caption of its training."""
     if not texts:
         raise CourseError(f"There is no caption: give one of words that the model has met, as in "
                           f"'{model.examples[0]}'.")
-    ids = own_clips.encode(texts, model.vocabulary).repeat_interleave(count, 0)   # (N, L)
+    ids = words.encode(texts, model.vocabulary).repeat_interleave(count, 0)   # (N, L)
     rng, device = torch.Generator().manual_seed(seed), model.middle.device
     z, noise = (torch.randn(len(ids), n, generator=rng) for n in (LATENT, NOISE))
     made = [model(*(part.to(device) for part in parts))
@@ -429,11 +357,11 @@ def film(model, texts, count=1, seed=0, chunk=64):
 def train(clips, folder, *, minutes=None, steps=None, seed=0, device="auto", resume=False):
     """Train everything from nothing on clips, keep it in folder and return the `ClipMaker`.
 
-    clips: `speaking_digits.Digits`, `own_clips.Prepared` or `scaling.Stream`: what has draw, load,
-    a vocabulary and a shape. Three stages, as in `video.train_theatre`: the autoencoder of frames,
-    the game over paths, the game over sounds (where there are any). minutes or steps: of all stages
-    together. Paths are computed from the films of each batch, so that memory does not grow with
-    the number of clips. Raises CourseError as `video.train_theatre` does.
+    clips: `moving_digits.Digits`, `clips.Prepared` or `shards.Stream`: what has draw, load,
+    a vocabulary and a shape. Three stages, as in `text_to_video.train_theatre`: the autoencoder of
+    frames, the game over paths, the game over sounds (where there are any). minutes or steps: of
+    all stages together. Paths are computed from the films of each batch, so that memory does not
+    grow with the number of clips. Raises CourseError as `text_to_video.train_theatre` does.
     """
     folder, begun = Path(folder), time.perf_counter()
     if not resume and any((folder / stage / training.CHECKPOINT).exists() for stage in SHARES):
@@ -441,8 +369,8 @@ def train(clips, folder, *, minutes=None, steps=None, seed=0, device="auto", res
                           f"it, or give another folder.")
     device = training.pick_device(device)
     some = clips.load(*clips.draw(256, torch.Generator().manual_seed(seed)))[:3]
-    some = [training.of_first(part) for part in some]  # a stream shows others to each process
-    spent = training.of_first((time.perf_counter() - begun) / 60)
+    some = [distributed.of_first(part) for part in some]  # a stream shows others to each process
+    spent = distributed.of_first((time.perf_counter() - begun) / 60)
     lengths = {stage: {"minutes": minutes and max(minutes - spent, minutes / 2) * share,
                        "steps": steps and max(1, round(steps * share))}
                for stage, share in SHARES.items()}
@@ -466,7 +394,7 @@ def train(clips, folder, *, minutes=None, steps=None, seed=0, device="auto", res
         run = train_sound(model, clips, folder / "sound", seed=seed, device=device,
                           **lengths["sound"])
         model.sound.load_state_dict(run.average.state_dict())
-    if training.rank() == 0:
+    if distributed.rank() == 0:
         save_checkpoint(folder / training.MODEL, model.state_dict(), facts_of(model))
     return model
 
@@ -506,7 +434,7 @@ def train_autoencoder(autoencoder, clips, folder=None, *, seed=0, device="cpu", 
         films, when = clips.load(*drawn[:-1])[0], drawn[-1].argsort(1)[:, :TOGETHER]
         return (films[torch.arange(len(films))[:, None], when].flatten(0, 1),)  # (F, H, W, C)
     run = training.Supervised(autoencoder, model=f"{MODEL} autoencoder", seed=seed, device=device)
-    return training.fit_to_end(run, folder, draw, load=load, loss=video.reconstruction_loss,
+    return training.fit_to_end(run, folder, draw, load=load, loss=frames.reconstruction_loss,
                                **length)
 
 
@@ -538,7 +466,7 @@ def train_sound(model, clips, folder=None, *, seed=0, device="cpu", **length):
 
     def load(*drawn):
         films, waves, ids, said, *_ = clips.load(*drawn)
-        once = (audio.spectrogram(waves), ids, model.standard(films.to(device)), said)
+        once = (spectrogram.spectrogram(waves), ids, model.standard(films.to(device)), said)
         return [part.repeat(2, *[1] * (part.dim() - 1)) for part in once]
     networks = [kind(len(model.vocabulary)) for kind in (ClipSound, ClipListener)]
     run = training.Run(*networks, model=f"{MODEL} sound", seed=seed, device=device)
@@ -547,86 +475,18 @@ def train_sound(model, clips, folder=None, *, seed=0, device="cpu", **length):
                                **length)
 
 
-def clips_of(data, size=None):
-    """What `python -m lessons train --data` names: digits, kth, or a folder of clips or of shards.
-
-    size: see `own_clips.prepare`. Raises CourseError where it is none of these or cannot be read.
-    """
-    if data == "digits":
-        if size:
-            raise CourseError("The digits that speak have 48 pixels: leave --size away.")
-        return speaking_digits.Digits()
-    folder, home = Path(data), real_data.data_home() / "prepared"
-    if data != "kth" and not folder.is_dir():
-        raise CourseError(f"Cannot train on '{data}': use theatre, digits, mnist, kth, or a folder "
-                          f"that holds clips and metadata.csv.")
-    if any(folder.glob("*.tar")):
-        return scaling.Stream(folder)
-    place = home / f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
-    entries = real_data.kth("train") if data == "kth" else own_clips.entries(folder)
-    with training.first_alone():  # it prepares, and the others find it done
-        clips = own_clips.prepare(entries, place, size, folder.name)
-    if training.rank() == 0:
-        print(own_clips.summary(clips))
-    return clips
-
-
 def load_model(place):
     """The `ClipMaker` that `train` left in a folder, or the shipped one, "digits"."""
     path = Path(place) / training.MODEL
     if str(place) == "digits":
-        path = checkpoints.DATA / "digits.safetensors"
-        tensors = checkpoints.shipped(path.name)
-        facts = {"vocabulary": speaking_digits.VOCABULARY, "shape": speaking_digits.Digits.shape,
+        path = weights.DATA / "digits.safetensors"
+        tensors = weights.shipped(path.name)
+        facts = {"vocabulary": moving_digits.VOCABULARY, "shape": moving_digits.Digits.shape,
                  "window": (32, 32), "heard": True, "examples": [
-                     speaking_digits.caption(*pair) for pair in speaking_digits.combinations()[0]]}
+                     moving_digits.caption(*pair) for pair in moving_digits.combinations()[0]]}
     else:
         tensors, facts = load_checkpoint(path, MODEL)
     model = ClipMaker(*(facts[name] for name in ("vocabulary", "shape", "window", "heard",
                                                  "examples")))
     checkpoints.load_weights(model, tensors, path)
     return model.eval()
-
-
-def score(model, n=400, seed=0):
-    """The scores of a `ClipMaker`, a dict of floats.
-
-    "motion": how much its films change from frame to frame, as a share of real ones; "loudness": dB
-    above real sounds. Of digits also what `speaking_digits.scores_of` says of n films of captions
-    that training saw, and of as many held out from it ("heldout ..."). There is no judge of your
-    own clips: look at them.
-    """
-    scores = {}
-    if model.vocabulary == speaking_digits.VOCABULARY:
-        for prefix, pairs in zip(("", "heldout "), speaking_digits.combinations(), strict=True):
-            truth = torch.tensor([pairs[i % len(pairs)] for i in range(n)])
-            texts = [speaking_digits.caption(*pair, way=i % 4) for i, pair in
-                     enumerate(truth.tolist())]
-            made = film(model, texts, 1, seed)
-            scores |= {prefix + name: value for name, value in
-                       speaking_digits.scores_of(made, truth).items()}
-    made = film(model, model.examples, -(-64 // len(model.examples)), seed)
-    scores["motion"] = float(measuring.frame_change(made.video).mean() / model.change)
-    if model.sound:
-        scores["loudness"] = audio.decibels(made.audio, model.loudness.sqrt().numpy())
-    return scores
-
-
-def main():
-    """Score the model of digits in a folder and write it to data/ as the course's own."""
-    if len(sys.argv) != 2:
-        raise SystemExit("Say which folder holds the model: python -m lessons.beyond FOLDER")
-    model = load_model(sys.argv[1])
-    model.load_state_dict(checkpoints.in_16_bits(model))  # what is scored is what is shipped
-    stages = [load_checkpoint(Path(sys.argv[1]) / stage / training.CHECKPOINT)[1]["seconds"]
-              for stage in SHARES]
-    scores = {name: round(value, 4) for name, value in score(model).items()}
-    scores["minutes"] = round(sum(stages) / 60, 1)
-    checkpoints.ship("digits.safetensors", checkpoints.in_16_bits(model),
-                     "python -m lessons train --data digits --out OUT && "
-                     "python -m lessons.beyond OUT", scores)
-    print(scores)
-
-
-if __name__ == "__main__":
-    main()

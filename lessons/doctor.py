@@ -3,7 +3,6 @@
 Only the standard library is imported at the top, so that it can speak where the rest is missing.
 """
 
-import importlib
 import importlib.metadata
 import os
 import platform
@@ -83,13 +82,13 @@ def numbers(version):
 def _processor():
     import torch
 
-    from lessons.training import mixed_precision
+    from lessons.engine.training import mixed_precision
     fast = isinstance(mixed_precision(torch.device("cpu")), torch.autocast)
     return f"{os.cpu_count()} cores" + (", with fast bfloat16" if fast else "")
 
 
 def _gpu():
-    from lessons.training import pick_device
+    from lessons.engine.training import pick_device
     device = pick_device("auto")
     if device.type == "cpu":
         raise RuntimeError("none found: everything works without, only slower")
@@ -105,7 +104,7 @@ def _disk():
 
 def _writable():
     """The folder `runs/`, where the notebooks keep their checkpoints."""
-    from lessons.checkpoints import write_whole
+    from lessons.engine.checkpoints import write_whole
     probe = ROOT / "runs" / "doctor"
     write_whole(probe, b"")
     probe.unlink()
@@ -113,14 +112,14 @@ def _writable():
 
 
 def _theatre():
-    from lessons.theatre import Theatre
+    from lessons.world.theatre import Theatre
     clips = Theatre(frames=4).sample(1)
     return f"draws and sounds, for example: {clips.captions[0]}"
 
 
 def _films():
-    from lessons.show import mp4
-    from lessons.theatre import Theatre
+    from lessons.display.show import mp4
+    from lessons.world.theatre import Theatre
     clips = Theatre(frames=4).sample(1)
     return f"mp4 with sound, {len(mp4(clips.video[0], clips.audio[0], 8, 8000)) // 1000} kB a film"
 
@@ -128,7 +127,7 @@ def _films():
 def _weights():
     import json
 
-    from lessons.checkpoints import DATA, shipped
+    from lessons.engine.weights import DATA, shipped
     names = json.loads((DATA / "weights.json").read_text(encoding="utf-8"))
     for name in names:
         shipped(name)
@@ -138,7 +137,7 @@ def _weights():
 def _mnist():
     import requests
 
-    from lessons.real_data import MIRRORS, data_home
+    from lessons.sources.downloads import MIRRORS, data_home
     if (data_home() / "mnist" / "train-images-idx3-ubyte.gz").exists():
         return "MNIST is in the cache"
     try:

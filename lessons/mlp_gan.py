@@ -1,8 +1,6 @@
 """Lesson 1: the article's GAN, two plain networks that play against each other, and its mending."""
 
 import io
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +8,10 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from lessons import checkpoints, training
+from lessons.engine import checkpoints, training, weights
 from lessons.errors import CourseError
-from lessons.measuring import score_digits, to_middle
-from lessons.real_data import mnist
-from lessons.theatre import Theatre
+from lessons.sources.downloads import mnist
+from lessons.world.theatre import theatre_figures
 
 LATENT = 100  # numbers of noise that the generator turns into one image
 MODEL = "mnist"  # the name that a checkpoint of this lesson carries
@@ -141,16 +138,6 @@ def training_images():
     return images, True
 
 
-def theatre_figures(n, centred=True, seed=0):
-    """n grey pictures of theatre figures, uint8 (n, 28, 28), in the middle or at random places."""
-    frames = Theatre(28, frames=1).sample(n, seed).video[:, 0]
-    if centred:
-        frames = to_middle(frames)
-    bright = frames.max(axis=3).astype(int)                           # (n, 28, 28)
-    pictures = ((bright - 68).clip(0) * 255 // 187).astype(np.uint8)  # the stage becomes black
-    return torch.from_numpy(pictures)
-
-
 def draw_from(images):
     """A function (n, rng) -> (real,) that draws n of images uint8 (N, 28, 28), normalised."""
     def draw(n, rng):
@@ -195,7 +182,7 @@ def finished(name):
     """A generator that the course ships: "mnist" (mended), "mnist_as_written" (the article's),
     "mnist_no_penalty" (mended but for R1) or "mnist_no_leak" (mended but for the leak)."""
     generator = Generator(leak_of(name))
-    generator.load_state_dict(checkpoints.shipped(f"{name}.safetensors"))
+    generator.load_state_dict(weights.shipped(f"{name}.safetensors"))
     return generator.eval()
 
 
@@ -217,34 +204,3 @@ def generate(folder, count, seed, out):
     np.savez_compressed(file, video=video.numpy(), audio=np.zeros((count, 0), np.float32),
                         fps=8, sample_rate=8000, captions=np.array([""] * count))
     checkpoints.write_whole(out, file.getvalue())
-
-
-def main(name="mnist"):
-    """Train and ship one of lesson 1's generators: "mnist", the mended one, for three minutes;
-    for as many steps "mnist_as_written", the article's, "mnist_no_leak" or "mnist_no_penalty"."""
-    checkpoints.listed(f"{name}.safetensors")  # an unknown name stops here, before any training
-    images, _ = mnist("train")
-    if name == "mnist":
-        with tempfile.TemporaryDirectory() as folder:
-            run = train_mnist(folder, minutes=3, device="cpu")
-        generator, steps = run.average, run.step
-    else:
-        steps = checkpoints.listed("mnist.safetensors")["scores"]["steps"]
-        torch.manual_seed(0)
-        if name == "mnist_as_written":
-            generator = Generator()
-            train_by_hand(generator, ArticleDiscriminator(), images, steps)
-        else:
-            run = training.Run(Generator(leak_of(name)), Discriminator(), model=name)
-            without = {"r1": 0} if name == "mnist_no_penalty" else {}
-            training.fit(run, draw_from(images), **{**MENDED, **without}, steps=steps)
-            generator = run.average
-    scores = score_digits(draw_images(generator.eval(), 5000))
-    scores = {"steps": steps} | {key: round(value, 4) for key, value in scores.items()}
-    checkpoints.ship(f"{name}.safetensors", checkpoints.in_16_bits(generator),
-                     f"python -m lessons.mlp_gan {name}", scores)
-    print(name, scores)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

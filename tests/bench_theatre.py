@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from lessons.theatre import Theatre
+from lessons.world.theatre import Theatre
 
 if __name__ == "__main__":
     print(f"{torch.get_num_threads()} threads")

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from lessons import mlp_gan, training
+from lessons import mlp_gan
+from lessons.engine import training
 from lessons.errors import CourseError
-from lessons.real_data import mnist
+from lessons.sources.downloads import mnist
 
 BATCH, STEPS, BLOCKS = 64, 60, 5
 

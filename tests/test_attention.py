@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import attention, captions, measuring, video
-from lessons.attention import attend, own_frames, verbs
-from lessons.text_conditioning import Wordings, decode, encode
-from lessons.theatre import Theatre
+from lessons import attention, frames, text_to_video
+from lessons.attention import attend
+from lessons.display import attention_map
+from lessons.judges import clips
+from lessons.studies import attention_study, study
+from lessons.world import captions
+from lessons.world.theatre import Theatre, own_frames
+from lessons.world.vocabulary import Wordings, decode, encode, verbs
 
 
 def _random(*shape, seed=0):
@@ -33,8 +37,8 @@ def test_padding_changes_nothing():
     torch.testing.assert_close(attend(q, *more, padded)[0], attend(q, k, v, there)[0])
 
 
-@pytest.mark.parametrize("part", [attention.WordAttention, attention.SentenceOnly,
-                                  attention.WordMean])
+@pytest.mark.parametrize("part", [attention.WordAttention, attention_study.SentenceOnly,
+                                  attention_study.WordMean])
 def test_what_stands_for_attention_has_its_contract(part):
     words, there = _random(3, 6, 64), torch.arange(6) < torch.tensor([6, 2, 1])[:, None]
     words = words * there[..., None]
@@ -47,7 +51,7 @@ def test_what_stands_for_attention_has_its_contract(part):
 
 def test_without_attention_every_frame_is_told_the_same_and_the_mean_has_no_order():
     words, there = _random(2, 6, 64), torch.ones(2, 6, dtype=torch.bool)
-    for part in (attention.SentenceOnly(16), attention.WordMean(16)):
+    for part in (attention_study.SentenceOnly(16), attention_study.WordMean(16)):
         answers = part(words, words, there)[0] - part.moments      # but for which frame it is
         torch.testing.assert_close(answers, answers[:, :1].expand_as(answers))
     torch.testing.assert_close(part(words.flip(1), words, there)[0] - part.moments, answers)
@@ -85,7 +89,7 @@ def test_verbs_are_found_where_the_words_are():
 
 def test_verbs_of_all_wordings_mean_their_actions():
     for language in captions.LANGUAGES:
-        scenes, texts = attention.two_actions(40, 3, language, np.random.default_rng(0))
+        scenes, texts = attention_study.two_actions(40, 3, language, np.random.default_rng(0))
         where, words = verbs(texts), decode(encode(texts))
         for n, scene in enumerate(scenes):
             for k, action in enumerate(scene.actions):
@@ -94,7 +98,7 @@ def test_verbs_of_all_wordings_mean_their_actions():
 
 
 def test_the_frames_of_an_action_hold_for_every_film_of_the_theatre():
-    scenes, _ = attention.two_actions(30, 5)
+    scenes, _ = attention_study.two_actions(30, 5)
     changes = Theatre().film(scenes, 5).changes * 8                            # in frames
     first, second = own_frames()
     assert first.nonzero().max() <= changes.min() and second.nonzero().min() >= changes.max()
@@ -116,31 +120,32 @@ def test_the_right_verb_wins_or_loses():
 
 
 def test_in_the_shipped_model_the_right_verb_wins_in_both_languages():
-    model = video.load_model("theatre")
+    model = text_to_video.load_model("theatre")
     for language in captions.LANGUAGES:
-        _, texts = attention.two_actions(48, 9, language)
-        films = video.film(model, texts, seed=2)
+        _, texts = attention_study.two_actions(48, 9, language)
+        films = text_to_video.film(model, texts, seed=2)
         wins = attention.right_verb_wins(torch.as_tensor(films.attention), verbs(texts),
                                          own_frames(margin=1))
         assert wins.mean() >= 0.9
 
 
 def test_verbs_that_change_places_turn_the_films_round():
-    model, judge = video.load_model("theatre"), measuring.clip_judge()
-    _, texts = attention.two_actions(48, 9)
+    model, judge = text_to_video.load_model("theatre"), clips.clip_judge()
+    _, texts = attention_study.two_actions(48, 9)
     model.generator.what = attention.Interchanged(model.generator.what, verbs(texts))
-    order = attention.read_order(measuring.read_clips(judge, video.film(model, texts).video), texts)
+    made = text_to_video.film(model, texts).video
+    order = attention_study.read_order(clips.read_clips(judge, made), texts)
     assert order["reversed"] > 0.5 > order["order"]
 
 
 # The comparison -------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", attention.VARIANTS)
+@pytest.mark.parametrize("name", attention_study.VARIANTS)
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name):
     scenes = Theatre.scenes(20, 1)
-    paths = _random(40, 16, video.PATH)
-    run = attention.play(name, paths, Wordings(scenes), steps=2)
+    paths = _random(40, 16, frames.PATH)
+    run = attention_study.play(name, paths, Wordings(scenes), steps=2)
     assert run.step == 2 and torch.stack(run.log).isfinite().all()
-    part = attention.VARIANTS[name][0] or attention.WordAttention
+    part = attention_study.VARIANTS[name][0] or attention.WordAttention
     assert isinstance(run.generator.what, part) and isinstance(run.generator.who, part)
     moments = run.optimizers["generator"].state
     assert all(moments[weight]["exp_avg"].any() for weight in run.generator.what.parameters())
@@ -148,25 +153,25 @@ def test_every_variant_can_be_played_and_all_that_it_has_learns(name):
 
 def test_a_comparison_goes_on_where_it_stopped():
     written = []
-    first = attention.compare(steps=1, seeds=1, films=12, write=lambda f: written.append(1))
-    assert len(written) == len(attention.VARIANTS) + 1  # first of all, chance and ceiling
-    again = attention.compare(steps=1, seeds=1, films=12, found=first,
+    first = attention_study.compare(steps=1, seeds=1, films=12, write=lambda f: written.append(1))
+    assert len(written) == len(attention_study.VARIANTS) + 1  # first of all, chance and ceiling
+    again = attention_study.compare(steps=1, seeds=1, films=12, found=first,
                               write=lambda f: written.append(1))
-    assert again == first and len(written) == len(attention.VARIANTS) + 1
+    assert again == first and len(written) == len(attention_study.VARIANTS) + 1
     assert all(set(run) >= {"seed", "two", "order", "reversed", "wins", "seconds", "curve"}
                for runs in first["variants"].values() for run in runs)
 
 
 def test_the_stored_comparison_is_of_these_variants():
-    found = attention.compared()
-    assert list(found["variants"]) == list(attention.VARIANTS)
+    found = study.found("attention")
+    assert list(found["variants"]) == list(attention_study.VARIANTS)
     assert 0 <= found["chance"]["two"] < 0.1 < 0.9 < found["ceiling"]["two"] <= 1
 
 
 # Pictures -------------------------------------------------------------------------------------
 def test_the_table_tells_every_cell():
-    model = video.load_model("theatre")
-    films = video.film(model, ["一个红衣男人先走后跑"])
-    html = attention.table(films, frame=3).data
+    model = text_to_video.load_model("theatre")
+    films = text_to_video.film(model, ["一个红衣男人先走后跑"])
+    html = attention_map.table(films, frame=3).data
     assert html.count("<td") == 8 * 16 and "走, frame 3: " in html
     assert html.count("#E69F00") == int(own_frames().sum())

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import __main__ as door
-from lessons import beyond, own_clips, scaling, show
+from lessons import __main__, beyond
+from lessons.display import show
 from lessons.errors import CourseError
-from lessons.theatre import Theatre
+from lessons.signals import clip, windows
+from lessons.signals.windows import cut, paste, places
+from lessons.sources import clips, shards
+from lessons.sources.clips import entries, prepare
+from lessons.world.theatre import Theatre
 
 
 def make_folder(folder, n=6, sound=True, grey=False):
@@ -37,7 +41,7 @@ def home(tmp_path, monkeypatch):
 
 
 def run(*arguments):
-    return door.main([str(argument) for argument in arguments])
+    return __main__.main([str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("window", [(8, 8), (16, 32), (32, 48), (24, 16)])
@@ -45,10 +49,10 @@ def test_windows_are_pasted_where_they_were_cut(window):
     frames = torch.zeros(5, 3, 32, 48)
     for k in range(5):
         frames[k, :, 10 + 2 * k:14 + 2 * k, 5 + 8 * k:9 + 8 * k] = torch.rand(3, 4, 4) + 0.5
-    place = beyond.places(frames, window)
-    windows = beyond.cut(frames, place, window)
+    place = places(frames, window)
+    windows = cut(frames, place, window)
     assert windows.shape == (5, 3, *window)
-    assert torch.equal(beyond.paste(windows, place, (32, 48)), frames)
+    assert torch.equal(paste(windows, place, (32, 48)), frames)
     middle = torch.tensor([[7. + 8 * k, 12. + 2 * k] for k in range(5)])
     for axis, (side, full) in enumerate(((window[1], 48), (window[0], 32))):
         wanted = middle[:, axis] if side < full else torch.full((5,), full / 2)
@@ -59,11 +63,11 @@ def test_a_small_thing_gets_a_small_window_and_a_whole_scene_the_whole_frame():
     frames = torch.zeros(20, 1, 48, 64)
     for k in range(20):
         frames[k, 0, 4 + k:16 + k, 2 * k:2 * k + 6] = 1
-    assert beyond.window_for(frames) == (16, 8)
-    assert beyond.window_for(torch.rand(20, 1, 48, 64)) == (48, 64)
-    assert beyond.window_for(torch.zeros(4, 1, 48, 64)) == (48, 64)
+    assert windows.window_for(frames) == (16, 8)
+    assert windows.window_for(torch.rand(20, 1, 48, 64)) == (48, 64)
+    assert windows.window_for(torch.zeros(4, 1, 48, 64)) == (48, 64)
     frames[:, :, ::8] = 1  # something along the whole height
-    assert beyond.window_for(frames)[0] == 48
+    assert windows.window_for(frames)[0] == 48
 
 
 @pytest.mark.parametrize("shape,window", [((48, 48, 1), (32, 32)), ((32, 64, 3), (32, 64)),
@@ -126,7 +130,7 @@ def test_from_a_folder_to_films_by_the_front_door(home, capsys):
 
 def test_clips_that_are_grey_and_silent_give_such_films(home):
     make_folder(home / "clips", sound=False, grey=True)
-    prepared = own_clips.prepare(own_clips.entries(home / "clips"), home / "cache", 32)
+    prepared = clips.prepare(clips.entries(home / "clips"), home / "cache", 32)
     model = beyond.train(prepared, home / "run", steps=6, device="cpu")
     films = beyond.film(beyond.load_model(home / "run"), model.examples[:1])
     assert films.video.shape == (1, 16, 32, 32, 1) and not films.audio.any()
@@ -137,12 +141,12 @@ def test_clips_that_are_grey_and_silent_give_such_films(home):
 
 def test_a_model_trains_from_a_stream_of_shards(home):
     make_folder(home / "clips")
-    prepared = own_clips.prepare(own_clips.entries(home / "clips"), home / "cache", 32)
+    prepared = prepare(entries(home / "clips"), home / "cache", 32)
     clips = [{"key": str(k), "video": np.asarray(prepared.video[k]),
               "audio": np.asarray(prepared.audio[k]), "caption": "a film of a man"}
              for k in range(len(prepared))]
     (home / "shards").mkdir()
-    scaling.write_shards(clips, home / "shards", per_shard=2)
+    shards.write_shards(clips, home / "shards", per_shard=2)
     assert run("train", "--data", home / "shards", "--out", home / "run", "--steps", 6) == 0
     assert beyond.load_model(home / "run").examples == ["a film of a man"]
 
@@ -183,8 +187,8 @@ def test_two_processes_train_one_model_from_a_folder(home):
 
 
 def test_a_film_is_moved_as_a_whole_until_it_lies_inside():
-    paths = torch.zeros(3, beyond.FRAMES, beyond.PATH)
-    x = torch.linspace(0, 0.4, beyond.FRAMES)
+    paths = torch.zeros(3, clip.FRAMES, beyond.PATH)
+    x = torch.linspace(0, 0.4, clip.FRAMES)
     paths[0, :, beyond.CONTENT], paths[1, :, beyond.CONTENT] = 0.3 + x, 0.7 + x  # 0.3 to 0.7, ...
     paths[2, :, beyond.CONTENT] = 3 * x - 0.1                                    # too long
     paths[..., beyond.CONTENT + 1] = 0.5

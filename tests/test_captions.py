@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from lessons import captions
-from lessons.captions import describe, parse
 from lessons.errors import CourseError
-from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
+from lessons.world import captions
+from lessons.world.captions import describe, parse
+from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
 
 PAIRS = [(a,) for a in ACTIONS] + list(itertools.permutations(ACTIONS, 2))
 SCENES = [Scene(*facts) for facts in itertools.product(ACTORS, COLORS, PAIRS, DIRECTIONS, MUSIC)]

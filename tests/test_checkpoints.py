@@ -17,7 +17,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from lessons import checkpoints
+from lessons.engine import checkpoints, weights
 from lessons.errors import CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,7 +116,7 @@ def test_a_folder_is_made_and_found_writable_without_leaving_anything(tmp_path):
 
 KILL_TWENTY = """
 import os, random, signal, sys, time, torch
-from lessons.checkpoints import save_checkpoint
+from lessons.engine.checkpoints import save_checkpoint
 
 def save(child, step):
     save_checkpoint(f"{sys.argv[1]}/{child}/model.safetensors",
@@ -239,16 +239,16 @@ def test_no_file_that_is_read_can_run_code():
 
 
 # Shipped weights --------------------------------------------------------------------------------
-LISTED = json.loads((checkpoints.DATA / "weights.json").read_text())
+LISTED = json.loads((weights.DATA / "weights.json").read_text())
 
 
 def test_every_shipped_file_is_listed():
-    assert {p.name for p in checkpoints.DATA.glob("*.safetensors")} == set(LISTED)
+    assert {p.name for p in weights.DATA.glob("*.safetensors")} == set(LISTED)
 
 
 @pytest.mark.parametrize("name", LISTED)
 def test_shipped_weights_are_the_listed_ones_and_say_how_they_were_made(name):
-    entry, path = LISTED[name], checkpoints.DATA / name
+    entry, path = LISTED[name], weights.DATA / name
     assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
     assert path.stat().st_size <= 4 * 2 ** 20
     assert entry["scores"] and all(np.isfinite(value) for value in entry["scores"].values())
@@ -256,7 +256,7 @@ def test_shipped_weights_are_the_listed_ones_and_say_how_they_were_made(name):
     assert (python, dash_m) == ("python", "-m")
     assert callable(importlib.import_module(
         module if "." in module else f"{module}.__main__").main)
-    tensors = checkpoints.shipped(name)
+    tensors = weights.shipped(name)
     assert tensors and all(value.isfinite().all() for value in tensors.values())
     assert all(value.dtype == torch.float32 for value in tensors.values()
                if value.is_floating_point())
@@ -265,18 +265,18 @@ def test_shipped_weights_are_the_listed_ones_and_say_how_they_were_made(name):
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """An own data/ with one shipped file."""
-    monkeypatch.setattr(checkpoints, "DATA", tmp_path)
-    checkpoints.ship("toy.safetensors", TENSORS, "python -m lessons.toy", {"right": 0.5})
+    monkeypatch.setattr(weights, "DATA", tmp_path)
+    weights.ship("toy.safetensors", TENSORS, "python -m lessons.toy", {"right": 0.5})
     return tmp_path
 
 
 def test_shipping_lists_the_file_with_its_command_scores_and_hash(data):
-    checkpoints.ship("another.safetensors", TENSORS, "python -m lessons.other", {"right": 1})
+    weights.ship("another.safetensors", TENSORS, "python -m lessons.other", {"right": 1})
     entries = json.loads((data / "weights.json").read_text())
     assert set(entries) == {"toy.safetensors", "another.safetensors"}
     assert entries["toy.safetensors"]["command"] == "python -m lessons.toy"
     assert entries["toy.safetensors"]["scores"] == {"right": 0.5}
-    tensors = checkpoints.shipped("toy.safetensors")
+    tensors = weights.shipped("toy.safetensors")
     assert tensors["half"].dtype == torch.float32 and tensors["rng"].dtype == torch.uint8
     assert torch.equal(tensors["weight"], TENSORS["weight"])
 
@@ -294,6 +294,6 @@ def test_a_shipped_file_that_is_not_the_listed_one_is_refused(data, change):
     else:
         path.unlink()
     with pytest.raises(CourseError, match="not the one that weights.json lists") as error:
-        checkpoints.shipped("toy.safetensors")
+        weights.shipped("toy.safetensors")
     assert str(path) in str(error.value) and "python -m lessons.toy" in str(error.value)
     assert "\n" not in str(error.value)

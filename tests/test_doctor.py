@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lessons import checkpoints, doctor
+from lessons import doctor
+from lessons.engine import weights
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,11 +49,11 @@ def test_a_missing_or_old_package_is_named_with_what_to_do(monkeypatch, capsys, 
 
 
 def test_damaged_weights_are_named(monkeypatch, capsys, tmp_path):
-    for file in checkpoints.DATA.iterdir():
+    for file in weights.DATA.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     spoilt = tmp_path / "digit_judge.safetensors"
     spoilt.write_bytes(spoilt.read_bytes()[:-9])
-    monkeypatch.setattr(checkpoints, "DATA", tmp_path)
+    monkeypatch.setattr(weights, "DATA", tmp_path)
     assert doctor.report() == 2
     assert "digit_judge.safetensors" in capsys.readouterr().out
 

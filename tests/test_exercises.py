@@ -6,9 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons import exercises, losses, measuring, mlp_gan
+from lessons import exercises, measuring, mlp_gan
+from lessons.engine import losses
 from lessons.errors import CourseError
-from lessons.scene import Scene
+from lessons.world.scene import Scene
 
 exercises.exercise("0.1")  # loads all
 ALL = sorted(exercises.EXERCISES.items())

@@ -6,13 +6,18 @@ import torch
 
 from lessons import measuring
 from lessons.errors import CourseError
-from lessons.scene import Scene
-from lessons.theatre import Theatre
+from lessons.judges import pictures
+from lessons.judges.clips import clip_judge, obeyed, read_clips, text_match
+from lessons.shipping import judges, registry
+from lessons.signals import windows
+from lessons.world import theatre, vocabulary
+from lessons.world.scene import Scene
+from lessons.world.theatre import Theatre
 
 
 @pytest.fixture(scope="module")
 def judge():
-    return measuring.clip_judge()
+    return clip_judge()
 
 
 @pytest.fixture(scope="module")
@@ -22,26 +27,26 @@ def clips():
 
 @pytest.fixture(scope="module")
 def reading(judge, clips):
-    return measuring.read_clips(judge, clips.video)
+    return read_clips(judge, clips.video)
 
 
 @pytest.mark.parametrize("split", ["train", "heldout"])
 def test_the_judge_reads_fresh_real_films(judge, split):
     clips = Theatre().sample(256, seed=30_001, split=split)
-    reading, real = measuring.read_clips(judge, clips.video), measuring.truth(clips.scenes)
-    right = torch.stack([reading[name].argmax(1) == real[name] for name in measuring.ATTRIBUTES])
+    reading, real = read_clips(judge, clips.video), vocabulary.truth(clips.scenes)
+    right = torch.stack([reading[name].argmax(1) == real[name] for name in vocabulary.ATTRIBUTES])
     assert right.all(0).float().mean() >= 0.98
-    for name, values in measuring.ATTRIBUTES.items():
+    for name, values in vocabulary.ATTRIBUTES.items():
         assert reading[name].shape == (256, len(values))
         assert torch.allclose(reading[name].sum(1), torch.ones(256), atol=1e-5)
     assert reading["features"].shape == (256, 32)
-    assert measuring.text_match(reading, clips.captions)["all"] >= 0.98
+    assert text_match(reading, clips.captions)["all"] >= 0.98
 
 
 def test_the_judge_reads_the_phase(judge):
     theatre = Theatre()
     scenes = [Scene("man", "red", (action,), "left") for action in ("walk", "run", "wave")] * 20
-    read = measuring.read_clips(judge, theatre.film(scenes, 8).video)["phase"]
+    read = read_clips(judge, theatre.film(scenes, 8).video)["phase"]
     real = 2 * np.pi * theatre.motion(scenes, 8).phase(torch.zeros(1))[:, 0]
     off = torch.polar(torch.ones(60), read - real).angle().abs()
     assert off.median() < 0.5 and (off < 1.2).float().mean() > 0.9
@@ -50,20 +55,20 @@ def test_the_judge_reads_the_phase(judge):
 def test_the_judge_reads_other_sizes_and_refuses_other_lengths(judge):
     scenes = Theatre.scenes(48, seed=5)
     texts = Theatre().film(scenes, 5).captions
-    reading = measuring.read_clips(judge, Theatre(96).film(scenes, 5).video)
-    assert measuring.text_match(reading, texts)["all"] > 0.9
+    reading = read_clips(judge, Theatre(96).film(scenes, 5).video)
+    assert text_match(reading, texts)["all"] > 0.9
     with pytest.raises(CourseError, match="16 frames"):
-        measuring.read_clips(judge, np.zeros((2, 8, 48, 48, 3), np.uint8))
+        read_clips(judge, np.zeros((2, 8, 48, 48, 3), np.uint8))
 
 
 @pytest.mark.parametrize("split", ["train", "heldout"])
 def test_the_judge_of_pictures_reads_fresh_first_frames(split):
     scenes = Theatre.scenes(300, 30_001, split)
-    frames = measuring.first_frames(scenes, 30_001)
+    frames = theatre.first_frames(scenes, 30_001)
     assert frames.shape == (300, 28, 28, 3) and frames.dtype == np.uint8
-    read, features = measuring.read_pictures(measuring.picture_judge(),
-                                             measuring.as_pictures(frames))
-    real = torch.stack([measuring.truth(scenes)[name] for name in measuring.SEEN], 1)
+    read, features = pictures.read_pictures(pictures.picture_judge(),
+                                             windows.as_pictures(frames))
+    real = torch.stack([vocabulary.truth(scenes)[name] for name in vocabulary.SEEN], 1)
     assert (read == real).all(1).float().mean() >= 0.98
     assert features.shape == (300, 32)
 
@@ -71,47 +76,47 @@ def test_the_judge_of_pictures_reads_fresh_first_frames(split):
 def test_a_frame_moved_to_the_middle_has_the_figure_there():
     scenes = Theatre.scenes(40, 3)
     frames = Theatre(48).film(scenes, 3).video[:, 0]
-    moved = measuring.to_middle(frames)
-    assert abs(measuring.place(moved[:, None])[:, 0] - 0.5).max() <= 0.5 / 48 + 1e-6
+    moved = windows.to_middle(frames)
+    assert abs(windows.place(moved[:, None])[:, 0] - 0.5).max() <= 0.5 / 48 + 1e-6
     assert np.array_equal(np.sort(moved, 2), np.sort(frames, 2))  # a row keeps its pixels
 
 
 def test_captions_are_asked_for_what_a_first_frame_shows():
-    asked = measuring.asked_seen(["a red man walks then runs to the left", "someone jumps"])
+    asked = vocabulary.asked_seen(["a red man walks then runs to the left", "someone jumps"])
     assert asked.tolist() == [[0, 0, 0], [-1, -1, -1]]
 
 
 def test_what_a_caption_leaves_open_does_not_count(judge):
     video = Theatre().film([Scene("woman", "blue", ("walk", "wave"), "left")], 0).video
-    reading = measuring.read_clips(judge, video)
+    reading = read_clips(judge, video)
     for text, right in (("a woman walks then waves", 1), ("a woman waves then walks", 0),
                         ("someone in blue is walking, then waving", 1),
                         ("a red woman walks then waves", 0), ("一个蓝衣女人先走后挥手", 1),
                         ("a woman walks then waves to the right", 0)):
-        found = measuring.obeyed(reading, [text])
+        found = obeyed(reading, [text])
         assert found["all"].item() == right, text
     assert found["color"].isnan().item() and found["direction"].item() == 0
     with pytest.raises(CourseError, match="2 captions for 1 films"):
-        measuring.obeyed(reading, ["a man walks"] * 2)
+        obeyed(reading, ["a man walks"] * 2)
 
 
 def test_swapped_captions_are_not_matched(reading, clips):
-    match = measuring.text_match(reading, clips.captions[1:] + clips.captions[:1])
+    match = text_match(reading, clips.captions[1:] + clips.captions[:1])
     assert match["all"] < 0.1 and match["actor"] < 0.5
 
 
 def test_frechet_distance_notices_what_is_wrong(judge, reading, clips):
-    others = measuring.read_clips(judge, Theatre().sample(256, seed=31_002).video)["features"]
+    others = read_clips(judge, Theatre().sample(256, seed=31_002).video)["features"]
     floor = measuring.frechet_distance(reading["features"], others)
     shuffled = clips.video[:, np.random.default_rng(0).permutation(16)]
     frozen = clips.video[:, :1].repeat(16, 1)
     for wrong in (shuffled, frozen):
-        features = measuring.read_clips(judge, wrong)["features"]
+        features = read_clips(judge, wrong)["features"]
         assert measuring.frechet_distance(features, others) > 2 * floor
 
 
 def test_coverage_is_the_share_that_has_a_neighbour(judge, reading):
-    others = measuring.read_clips(judge, Theatre().sample(256, seed=31_002).video)["features"]
+    others = read_clips(judge, Theatre().sample(256, seed=31_002).video)["features"]
     assert measuring.coverage(reading["features"], others) > 0.85
     assert measuring.coverage(reading["features"][:16], others) < 0.7  # most kinds are missing
     real = torch.arange(10.0)[:, None]
@@ -147,15 +152,19 @@ def test_spreads():
 
 
 def test_judge_training_learns_from_real_films():
-    judge = measuring.train_clip_judge(films=64, steps=25, batch=16)
-    clips, _ = measuring.real_films(64, 0)
-    reading, real = measuring.read_clips(judge, clips.video), measuring.truth(clips.scenes)
+    judge = judges.train_clip_judge(films=64, steps=25, batch=16)
+    clips, _ = judges.real_films(64, 0)
+    reading, real = read_clips(judge, clips.video), vocabulary.truth(clips.scenes)
     assert (reading["color"].argmax(1) == real["color"]).float().mean() > 0.6
 
 
-def test_main_names_the_judges():
-    with pytest.raises(SystemExit, match="digits"):
-        measuring.main(["digit"])
+def test_what_is_not_shipped_is_told_with_the_nearest_name():
+    with pytest.raises(CourseError, match="digit_judge"):
+        registry.ship("digit_juge")
+    with pytest.raises(CourseError, match="--model"):
+        registry.ship("theatre")
+    with pytest.raises(CourseError, match="leave --model away"):
+        registry.ship("digit_judge", "runs/mine")
 
 
 # The Fréchet distance against closed forms, and against torchmetrics ------------------------------

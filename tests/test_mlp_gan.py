@@ -10,10 +10,12 @@ import pytest
 import torch
 from test_real_data import make_mnist, no_network
 
-from lessons import mlp_gan, real_data, training
+from lessons import mlp_gan
 from lessons.__main__ import main
-from lessons.checkpoints import load_checkpoint, save_checkpoint
+from lessons.engine import losses, training
+from lessons.engine.checkpoints import load_checkpoint, save_checkpoint
 from lessons.errors import CourseError
+from lessons.sources import downloads
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -89,7 +91,7 @@ def test_the_article_loss_and_the_mended_one_are_the_same_number():
     real, z = torch.rand(6, 1, 28, 28), torch.randn(6, 100)
     run = training.Run(generator, mended, model="mnist")
     fake = generator(z)
-    value, _ = training.update_discriminator(run, training.NonSaturating, real, fake, [], r1=0)
+    value, _ = training.update_discriminator(run, losses.NonSaturating, real, fake, [], r1=0)
     wanted = mlp_gan.discriminator_step(generator, article, torch.optim.Adam(article.parameters()),
                                         torch.nn.BCELoss(), real, z)
     assert torch.allclose(value, wanted, atol=1e-5)
@@ -303,8 +305,9 @@ def command(*arguments, program=("-m", "lessons")):
 def test_the_command_trains_and_generates(tmp_path):
     made = f"""
 import sys
-from lessons import __main__, real_data
-real_data.SHA256 = {real_data.SHA256!r}
+from lessons import __main__
+from lessons.sources import downloads
+downloads.SHA256 = {downloads.SHA256!r}
 sys.exit(__main__.main())
 """
     done = command("train", "--data", "mnist", "--steps", 2, "--out", tmp_path / "m",

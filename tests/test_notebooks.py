@@ -150,11 +150,12 @@ def _definitions(source):
 
 
 def _modules_beside(path):
-    """The sources of the library, without the modules of other lessons but for `measuring`, of
+    """The sources of what is taught, without the modules of other lessons but for `measuring`, of
     which lessons 0 and 1 show parts."""
     others = {master.stem[3:] for master in MASTERS} - {path.stem[3:], "measuring"}
-    return [module.read_text(encoding="utf-8") for module in (ROOT / "lessons").glob("*.py")
-            if module.stem not in others]
+    rooms = {"studies", "shipping", "display", "exercises"}  # which a lesson does not teach
+    return [module.read_text(encoding="utf-8") for module in (ROOT / "lessons").rglob("*.py")
+            if module.stem not in others and module.parent.name not in rooms]
 
 
 # The notebooks of the course -------------------------------------------------------------------

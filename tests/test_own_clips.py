@@ -15,18 +15,10 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons import film_reader, own_clips, real_data
 from lessons.errors import CourseError
-from lessons.own_clips import (
-    Entry,
-    Prepared,
-    encode,
-    entries,
-    prepare,
-    summary,
-    tokens,
-    vocabulary,
-)
+from lessons.sources import clips, downloads, film_reader
+from lessons.sources.clips import KINDS, Entry, Prepared, entries, prepare, summary
+from lessons.sources.words import encode, tokens, vocabulary
 
 LOUD, HUSH = 0.5, 0.0
 H264 = {"crf": "10", "preset": "ultrafast"}
@@ -261,7 +253,7 @@ def test_sound_lies_where_its_frames_are(tmp_path, kind, codec, audio):
     assert clips.heard.tolist() == [False, True]
     start = int(np.argmax(abs(clips.audio[1].astype(int)) > 3000))
     assert abs(start - 4000) < 160  # 20 ms
-    assert not clips.audio[0, :12000].any() or abs(clips.audio[0]).max() <= own_clips.SILENT
+    assert not clips.audio[0, :12000].any() or abs(clips.audio[0]).max() <= film_reader.SILENT
 
 
 def test_sound_of_a_range_is_that_of_its_frames(tmp_path):
@@ -467,7 +459,7 @@ def test_an_interrupted_preparation_is_gone_on_with(five, tmp_path, count_opened
     count_opened.clear()
     clips = prepare(entries(five), tmp_path / "cache")
     assert count_opened == ["2.mp4", "3.mp4", "4.mp4"]
-    for name in own_clips.KINDS:
+    for name in KINDS:
         assert np.array_equal(getattr(clips, name), getattr(whole, name)), name
 
 
@@ -497,7 +489,7 @@ def test_a_full_disk_and_a_folder_in_the_way_are_told(five, tmp_path, monkeypatc
 
     def full(*rest):
         raise OSError(28, "No space left on device")
-    monkeypatch.setattr(own_clips, "_write_ids", full)
+    monkeypatch.setattr(clips, "_write_ids", full)
     with pytest.raises(CourseError) as error:
         prepare(entries(five), tmp_path / "cache")
     assert "No space left on device" in str(error.value) and "free some space" in str(error.value)
@@ -611,7 +603,7 @@ def test_captions_become_numbers_and_unknown_words_are_told():
 # A real film
 
 def test_a_real_film_with_six_channels_of_sound(tmp_path):
-    path = real_data.data_home() / "clips" / "bigbuckbunny.mp4"
+    path = downloads.data_home() / "clips" / "bigbuckbunny.mp4"
     if not path.exists():
         pytest.skip(f"{path} is not here")
     table(tmp_path, [("bunny.mp4", "A big rabbit, under a tree.")])

@@ -18,8 +18,8 @@ import pytest
 import requests
 import torch
 
-from lessons import real_data
 from lessons.errors import CourseError
+from lessons.sources import downloads, kth
 
 
 def make_mnist(home, monkeypatch, train=120, test=20):
@@ -39,7 +39,7 @@ def make_mnist(home, monkeypatch, train=120, test=20):
     (home / "mnist").mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (home / "mnist" / name).write_bytes(content)
-    monkeypatch.setattr(real_data, "SHA256", {name: hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(downloads, "SHA256", {name: hashlib.sha256(content).hexdigest()
                                               for name, content in contents.items()})
     monkeypatch.setenv("LESSONS_DATA_HOME", str(home))
     return contents
@@ -75,7 +75,7 @@ class Mirrors:
 
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
-FIRST, SECOND = real_data.MIRRORS
+FIRST, SECOND = downloads.MIRRORS
 
 
 @pytest.fixture
@@ -84,24 +84,24 @@ def contents(tmp_path, monkeypatch):
 
 
 def test_images_and_labels_are_read_as_they_were_written(contents):
-    images, labels = real_data.mnist("test")
+    images, labels = downloads.mnist("test")
     assert images.shape == (20, 28, 28) and images.dtype == torch.uint8
     assert labels.shape == (20,) and labels.dtype == torch.int64
     raw = gzip.decompress(contents[IMAGES])
     assert images.numpy().tobytes() == raw[16:]
     assert labels.tolist() == list(gzip.decompress(contents[LABELS])[8:])
-    assert len(real_data.mnist()[0]) == 120
+    assert len(downloads.mnist()[0]) == 120
 
 
 def test_a_split_that_is_unknown_is_told(contents):
     with pytest.raises(CourseError, match="'train' and 'test', not 'valid'"):
-        real_data.mnist("valid")
+        downloads.mnist("valid")
 
 
 def test_a_whole_file_of_the_cache_is_not_downloaded_again(contents, monkeypatch):
     asked = no_network(monkeypatch)
-    real_data.mnist("train")
-    real_data.mnist("test")
+    downloads.mnist("train")
+    downloads.mnist("test")
     assert not asked
 
 
@@ -119,7 +119,7 @@ def test_a_bad_file_without_a_network_is_told_with_where_to_put_it(contents, tmp
         path.write_bytes({"half": content[:len(content) // 2], "empty": b"",
                           "flipped": content[:50] + bytes([content[50] ^ 4]) + content[51:]}[harm])
     with pytest.raises(CourseError) as error:
-        real_data.mnist("test")
+        downloads.mnist("test")
     sentence = str(error.value)
     assert sentence.startswith(f"The file {path} {found} and cannot be downloaded")
     assert f"save {FIRST}{IMAGES} there" in sentence and "\n" not in sentence
@@ -134,7 +134,7 @@ def test_a_bad_file_without_a_network_is_told_with_where_to_put_it(contents, tmp
 def test_the_second_mirror_is_asked_when_the_first_fails(contents, tmp_path, monkeypatch, failure):
     mirrors = Mirrors(monkeypatch, {FIRST + IMAGES: failure, SECOND + IMAGES: contents[IMAGES]})
     (tmp_path / "mnist" / IMAGES).unlink()
-    assert len(real_data.mnist("test")[0]) == 20
+    assert len(downloads.mnist("test")[0]) == 20
     assert mirrors.asked == [FIRST + IMAGES, SECOND + IMAGES]
     assert (tmp_path / "mnist" / IMAGES).read_bytes() == contents[IMAGES]
 
@@ -142,7 +142,7 @@ def test_the_second_mirror_is_asked_when_the_first_fails(contents, tmp_path, mon
 def test_a_damaged_file_is_replaced_from_the_first_mirror(contents, tmp_path, monkeypatch):
     mirrors = Mirrors(monkeypatch, {FIRST + IMAGES: contents[IMAGES]})
     (tmp_path / "mnist" / IMAGES).write_bytes(contents[IMAGES][:100])
-    assert len(real_data.mnist("test")[0]) == 20
+    assert len(downloads.mnist("test")[0]) == 20
     assert mirrors.asked == [FIRST + IMAGES]
     assert (tmp_path / "mnist" / IMAGES).read_bytes() == contents[IMAGES]
 
@@ -151,7 +151,7 @@ def test_wrong_answers_of_every_mirror_are_never_kept(contents, tmp_path, monkey
     Mirrors(monkeypatch, {mirror + IMAGES: b"not digits" for mirror in (FIRST, SECOND)})
     (tmp_path / "mnist" / IMAGES).unlink()
     with pytest.raises(CourseError, match="is not here and cannot be downloaded"):
-        real_data.mnist("test")
+        downloads.mnist("test")
     assert {p.name for p in (tmp_path / "mnist").iterdir()} == set(contents) - {IMAGES}
 
 
@@ -160,10 +160,10 @@ def test_a_cache_that_cannot_be_made_is_told(contents, tmp_path, monkeypatch):
     monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path / "file"))
     Mirrors(monkeypatch, {FIRST + IMAGES: contents[IMAGES]})
     with pytest.raises(CourseError, match="Cannot write .*: free some space, or let LESSONS_DATA"):
-        real_data.mnist("test")
+        downloads.mnist("test")
     no_network(monkeypatch)
     with pytest.raises(CourseError, match="is not here and cannot be downloaded"):
-        real_data.mnist("test")
+        downloads.mnist("test")
 
 
 def test_a_folder_in_place_of_the_file_is_told(contents, tmp_path, monkeypatch):
@@ -171,12 +171,12 @@ def test_a_folder_in_place_of_the_file_is_told(contents, tmp_path, monkeypatch):
     (tmp_path / "mnist" / IMAGES).mkdir()
     Mirrors(monkeypatch, {FIRST + IMAGES: contents[IMAGES]})
     with pytest.raises(CourseError, match=f"Cannot write .*{IMAGES}"):
-        real_data.mnist("test")
+        downloads.mnist("test")
 
 
 def test_without_a_cache_of_ones_own_the_users_is_used(monkeypatch):
     monkeypatch.delenv("LESSONS_DATA_HOME", raising=False)
-    assert "text-to-video-course" in str(real_data.data_home())
+    assert "text-to-video-course" in str(downloads.data_home())
 
 
 # Downloads that are interrupted, from a server of our own -----------------------------------------
@@ -227,8 +227,8 @@ def server(tmp_path, monkeypatch):
 def fetch(server, *paths):
     """Fetch the file "x" whose right content is CONTENT; returns what `_fetch` does."""
     digest = hashlib.sha256(CONTENT).hexdigest()
-    return real_data._fetch("mnist", "x", [server.address(path) for path in paths],
-                            lambda content: real_data._verified(content, digest))
+    return downloads._fetch("mnist", "x", [server.address(path) for path in paths],
+                            lambda content: downloads._verified(content, digest))
 
 
 def half(tmp_path, content):
@@ -265,7 +265,7 @@ def test_the_next_mirror_goes_on_where_the_connection_was_lost(server, tmp_path)
 
 
 def test_an_interrupted_kernel_keeps_the_part(server, tmp_path, monkeypatch):
-    server.files, bar = {"/a": CONTENT}, real_data.progress
+    server.files, bar = {"/a": CONTENT}, downloads.progress
 
     def interrupting(**what):
         made = bar(**what)
@@ -273,12 +273,12 @@ def test_an_interrupted_kernel_keeps_the_part(server, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         made.update = stop
         return made
-    monkeypatch.setattr(real_data, "progress", interrupting)
+    monkeypatch.setattr(downloads, "progress", interrupting)
     with pytest.raises(KeyboardInterrupt):
         fetch(server, "/a")
     part = (tmp_path / "mnist" / "x.part").read_bytes()
     assert part and CONTENT.startswith(part) and not (tmp_path / "mnist" / "x").exists()
-    monkeypatch.setattr(real_data, "progress", bar)
+    monkeypatch.setattr(downloads, "progress", bar)
     assert fetch(server, "/a") == CONTENT
     assert server.asked[1] == ("/a", f"bytes={len(part)}-")
     assert_whole(tmp_path)
@@ -312,7 +312,7 @@ def test_only_a_download_of_more_than_a_megabyte_shows_how_far_it_is(server, cap
     server.files = {"/a": CONTENT, "/b": bytes(2_000_000)}
     fetch(server, "/a")
     assert capfd.readouterr().err == ""
-    real_data._fetch("mnist", "y", [server.address("/b")], bytes)
+    downloads._fetch("mnist", "y", [server.address("/b")], bytes)
     assert "downloading y" in capfd.readouterr().err
 
 
@@ -354,9 +354,9 @@ def archive(files, top="free-spoken-digit-dataset-1.0.10", extra=()):
 def make_spoken(home, monkeypatch, **how):
     """A small archive in the format of FSDD in home/fsdd, which becomes the cache: its path."""
     files = {name: wav(samples) for name, samples in recordings().items()}
-    monkeypatch.setattr(real_data, "SPOKEN_SHA256", real_data._digest(files))
+    monkeypatch.setattr(downloads, "SPOKEN_SHA256", downloads._digest(files))
     monkeypatch.setenv("LESSONS_DATA_HOME", str(home))
-    path = home / "fsdd" / real_data.SPOKEN
+    path = home / "fsdd" / downloads.SPOKEN
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(archive(files, **how))
     return path
@@ -364,15 +364,15 @@ def make_spoken(home, monkeypatch, **how):
 
 def test_spoken_digits_are_read_as_they_were_written(tmp_path, monkeypatch):
     make_spoken(tmp_path, monkeypatch)
-    waves, labels, speakers = real_data.spoken_digits("train")
+    waves, labels, speakers = downloads.spoken_digits("train")
     assert labels.dtype == torch.int64 and labels.tolist() == [0] * 10 + [3] * 10 + [9] * 10
     assert speakers == (["ann"] * 5 + ["bob"] * 5) * 3
     assert [len(wave) for wave in waves[:5]] == [55, 59, 60, 90, 99]  # 5, 9, 10, 40, 49
     assert waves[0].dtype == np.float32 and all(np.abs(wave).max() <= 1 for wave in waves)
     np.testing.assert_array_equal(waves[2] * 32768, recordings()["0_ann_10"])
-    assert [len(wave) for wave in real_data.spoken_digits("test")[0]] == [50, 54] * 6
+    assert [len(wave) for wave in downloads.spoken_digits("test")[0]] == [50, 54] * 6
     with pytest.raises(CourseError, match="'train' and 'test', not 'all'"):
-        real_data.spoken_digits("all")
+        downloads.spoken_digits("all")
 
 
 def strange_members():
@@ -382,16 +382,16 @@ def strange_members():
     names = ("x/recordings/../0_ann_0.wav", "/x/recordings/0_ann_0.wav", "recordings/0_ann_0.wav",
              "x/README.md", "x/recordings/0_ann_0.wav.exe")
     huge = tarfile.TarInfo("x/recordings/0_ann_0.wav")
-    return [(link, b""), (huge, bytes(real_data.LARGEST))] + [(tarfile.TarInfo(n), b"no")
+    return [(link, b""), (huge, bytes(downloads.LARGEST))] + [(tarfile.TarInfo(n), b"no")
                                                               for n in names]
 
 
 def test_an_archive_that_is_packed_anew_holds_the_same_digits(tmp_path, monkeypatch):
     make_spoken(tmp_path, monkeypatch)
-    before = real_data.spoken_digits("test")
+    before = downloads.spoken_digits("test")
     path = make_spoken(tmp_path, monkeypatch, top="renamed", extra=strange_members())
     no_network(monkeypatch)
-    again = real_data.spoken_digits("test")
+    again = downloads.spoken_digits("test")
     assert all(map(np.array_equal, before[0], again[0])) and before[2] == again[2]
     assert list(tmp_path.rglob("*")) == [path.parent, path]  # nothing is unpacked
 
@@ -405,23 +405,23 @@ def test_other_recordings_are_told_and_replaced(tmp_path, monkeypatch, harm):
                       "changed": archive(files | {"0_ann_0": files["0_ann_4"]})}[harm])
     asked = no_network(monkeypatch)
     with pytest.raises(CourseError, match="is damaged and cannot be downloaded.*save https://git"):
-        real_data.spoken_digits()
-    assert asked == list(real_data.SPOKEN_MIRRORS)
+        downloads.spoken_digits()
+    assert asked == list(downloads.SPOKEN_MIRRORS)
     Mirrors(monkeypatch, {asked[0]: b"busy", asked[1]: right})
-    assert len(real_data.spoken_digits()[0]) == 30
+    assert len(downloads.spoken_digits()[0]) == 30
     assert path.read_bytes() == right
 
 
 def test_a_recording_of_another_kind_is_told():
     with pytest.raises(CourseError, match="not 8 kHz, mono, 16 bits"):
-        real_data._samples(wav(np.zeros(8), channels=2))
+        downloads._samples(wav(np.zeros(8), channels=2))
 
 
-@pytest.mark.skipif(not (REAL / "fsdd" / real_data.SPOKEN).exists(), reason="needs FSDD")
+@pytest.mark.skipif(not (REAL / "fsdd" / downloads.SPOKEN).exists(), reason="needs FSDD")
 def test_the_real_spoken_digits_are_complete(monkeypatch):
     no_network(monkeypatch)
     for split, count, each in (("train", 2700, 45), ("test", 300, 5)):
-        waves, labels, speakers = real_data.spoken_digits(split)
+        waves, labels, speakers = downloads.spoken_digits(split)
         assert len(waves) == len(labels) == len(speakers) == count
         assert labels.bincount().tolist() == [6 * each] * 10
         assert {name: speakers.count(name) for name in speakers} == dict.fromkeys(
@@ -454,7 +454,7 @@ def film(path, frames=30):
 def kth_folder(tmp_path, monkeypatch):
     """A cache with a list of five films, and three of them in different folders."""
     monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path))
-    monkeypatch.setattr(real_data, "KTH_SHA256", hashlib.sha256(LINES.encode()).hexdigest())
+    monkeypatch.setattr(kth, "KTH_SHA256", hashlib.sha256(LINES.encode()).hexdigest())
     folder = tmp_path / "kth"
     for name in ("walking/person11_walking_d4", "person12_boxing_d1", "a/b/person22_handwaving_d2"):
         film(folder / f"{name}_uncomp.avi")
@@ -465,41 +465,41 @@ def kth_folder(tmp_path, monkeypatch):
 def test_entries_say_film_caption_and_frames(kth_folder):
     walk = kth_folder / "walking" / "person11_walking_d4_uncomp.avi"
     box = kth_folder / "person12_boxing_d1_uncomp.avi"
-    assert [entry[:4] for entry in real_data.kth("train")] == [
+    assert [entry[:4] for entry in kth.kth("train")] == [
         (walk, "a person walks indoors", 0, 4), (walk, "一个人在室内走路", 4, 9),
         (walk, "a person walks indoors", 19, 30),
         (box, "a person boxes outdoors", 0, 5), (box, "一个人在室外打拳", 5, 11),
         (box, "a person boxes outdoors", 11, 20), (box, "一个人在室外打拳", 20, 24)]
-    assert [entry.path.name for entry in real_data.kth("test")] == [
+    assert [entry.path.name for entry in kth.kth("test")] == [
         "person22_handwaving_d2_uncomp.avi"]
 
 
 def test_films_that_are_missing_are_named_and_where_all_are_it_says_what_to_fetch(kth_folder):
-    assert real_data.kth_missing("train") == []
-    assert real_data.kth_missing("validation") == ["person04_running_d3_uncomp.avi"]
+    assert kth.kth_missing("train") == []
+    assert kth.kth_missing("validation") == ["person04_running_d3_uncomp.avi"]
     with pytest.raises(CourseError) as error:
-        real_data.kth("validation")
+        kth.kth("validation")
     assert str(error.value).startswith(
         f"No film of KTH's split 'validation' is below {kth_folder}: "
         f"download https://www.csc.kth.se/cvap/actions/walking.zip (and")
     (kth_folder / "person12_boxing_d1_uncomp.avi").unlink()
-    assert len(real_data.kth("train")) == 3
-    assert real_data.kth_missing("train") == ["person12_boxing_d1_uncomp.avi"]
+    assert len(kth.kth("train")) == 3
+    assert kth.kth_missing("train") == ["person12_boxing_d1_uncomp.avi"]
     with pytest.raises(CourseError, match="'train', 'validation', 'test', not 'all'"):
-        real_data.kth("all")
+        kth.kth("all")
 
 
 def test_a_list_that_was_changed_is_told(kth_folder, monkeypatch):
     (kth_folder / "00sequences.txt").write_bytes(LINES.encode() + b"\r\n")
     no_network(monkeypatch)
     with pytest.raises(CourseError, match="00sequences.txt is damaged .* save https://www.csc.kth"):
-        real_data.kth()
+        kth.kth()
 
 
 @pytest.mark.skipif(not (REAL / "kth" / "00sequences.txt").exists(), reason="needs KTH's list")
 def test_the_real_list_is_read_whole(monkeypatch):
     no_network(monkeypatch)
-    films = {split: real_data._listed(split) for split in real_data.KTH_PEOPLE}
+    films = {split: kth._listed(split) for split in kth.KTH_PEOPLE}
     assert [len(listed) for listed in films.values()] == [191, 192, 216]  # of 600, one is missing
     ranges = {name: [frames for _, *frames in found]
               for listed in films.values() for name, found in listed.items()}

@@ -15,8 +15,9 @@ import pytest
 import torch
 from torch.distributed.run import get_args_parser
 
-from lessons import own_clips, scaling
+from lessons import scaling
 from lessons.errors import CourseError
+from lessons.sources import shards, words
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -82,18 +83,18 @@ def clip(number, size=8):
 
 @pytest.fixture
 def folder(tmp_path):
-    scaling.write_shards(map(clip, range(30)), tmp_path / "shards", per_shard=4)
+    shards.write_shards(map(clip, range(30)), tmp_path / "shards", per_shard=4)
     return tmp_path / "shards"
 
 
 def keys(folder, **which):
-    return [clip["key"] for clip in scaling.read_shards(folder, **which)]
+    return [clip["key"] for clip in shards.read_shards(folder, **which)]
 
 
 def test_what_is_written_is_read(folder):
     assert sorted(path.name for path in folder.iterdir()) == [
         *(f"clips-{number:06}.tar" for number in range(8)), "shards.json"]
-    read = {clip["key"]: clip for clip in scaling.read_shards(folder)}
+    read = {clip["key"]: clip for clip in shards.read_shards(folder)}
     assert len(read) == 30
     for number in range(30):
         wanted = clip(number)
@@ -102,7 +103,7 @@ def test_what_is_written_is_read(folder):
         for part in ("video", "audio"):
             assert got[part].dtype == wanted[part].dtype
             assert np.array_equal(got[part], wanted[part])
-    assert json.loads((folder / scaling.INDEX).read_text()) == {
+    assert json.loads((folder / shards.INDEX).read_text()) == {
         "shards": {f"clips-{n:06}.tar": 4 if n < 7 else 2 for n in range(8)}, "samples": 100,
         "shape": [16, 8, 8, 3], "vocabulary": ["", "0", "1", "2", "number", "跑"], "words": 3}
 
@@ -126,21 +127,21 @@ def test_fewer_shards_than_workers_are_told(folder):
 
 def test_a_folder_that_holds_shards_is_not_written_to(folder):
     with pytest.raises(CourseError, match="holds shards already"):
-        scaling.write_shards(map(clip, range(3)), folder)
+        shards.write_shards(map(clip, range(3)), folder)
     with pytest.raises(CourseError, match="holds no shards"):
-        scaling.write_shards([], folder.parent / "none")
+        shards.write_shards([], folder.parent / "none")
 
 
 @pytest.mark.parametrize("key", ["a.b", "../a", "", "a b"])
 def test_a_key_that_cannot_name_files_is_told(tmp_path, key):
     with pytest.raises(CourseError, match="cannot name files"):
-        scaling.write_shards([clip(0) | {"key": key}], tmp_path)
+        shards.write_shards([clip(0) | {"key": key}], tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_clips_of_two_shapes_are_told(tmp_path):
     with pytest.raises(CourseError, match="clip-0001.*another shape"):
-        scaling.write_shards([clip(0), clip(1, size=4)], tmp_path)
+        shards.write_shards([clip(0), clip(1, size=4)], tmp_path)
 
 
 def foreign(path, members):
@@ -167,11 +168,11 @@ def members(number):
 
 def test_shards_of_others_are_read_in_any_order_of_members(tmp_path):
     foreign(tmp_path / "x.tar", members(1) | dict(reversed(members(2).items())))
-    read = list(scaling.read_shards(tmp_path))
+    read = list(shards.read_shards(tmp_path))
     assert [clip["key"] for clip in read] == ["a/1", "a/2"]
     assert np.array_equal(read[1]["video"], clip(2)["video"])
-    assert scaling.index_shards(tmp_path)["shards"] == {"x.tar": 2}
-    assert scaling.Stream(tmp_path, slots=2).shape == [8, 8, 3]
+    assert shards.index_shards(tmp_path)["shards"] == {"x.tar": 2}
+    assert shards.Stream(tmp_path, slots=2).shape == [8, 8, 3]
 
 
 class Harm:
@@ -185,7 +186,7 @@ class Harm:
 def test_a_member_that_is_no_plain_array_is_refused(tmp_path, name, content):
     foreign(tmp_path / "x.tar", members(1) | {f"a/1.{name}.npy": content})
     with pytest.raises(CourseError, match="x.tar is damaged") as error:
-        list(scaling.read_shards(tmp_path))
+        list(shards.read_shards(tmp_path))
     assert "\n" not in str(error.value)
 
 
@@ -193,7 +194,7 @@ def test_a_clip_without_sound_or_caption_is_told(tmp_path):
     foreign(tmp_path / "x.tar", {name: content for name, content in members(1).items()
                                  if not name.endswith(".txt")})
     with pytest.raises(CourseError, match="x.tar is damaged .*'a/1' has no caption"):
-        list(scaling.read_shards(tmp_path))
+        list(shards.read_shards(tmp_path))
 
 
 @pytest.mark.parametrize("harm", [
@@ -223,22 +224,22 @@ def test_an_interrupted_writing_leaves_whole_shards_and_no_index(tmp_path):
         yield from map(clip, range(6))
         raise KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
-        scaling.write_shards(stop(), tmp_path, per_shard=4)
+        shards.write_shards(stop(), tmp_path, per_shard=4)
     assert [path.name for path in tmp_path.iterdir()] == ["clips-000000.tar"]
     assert keys(tmp_path) == keys_of(4)
     with pytest.raises(CourseError, match="no shards.json"):
-        scaling.Stream(tmp_path)
+        shards.Stream(tmp_path)
 
 
 def test_an_index_that_lists_other_shards_is_told(folder):
     (folder / "clips-000007.tar").rename(folder / "more.tar")
     with pytest.raises(CourseError, match="no shards.json .*that lists the shards there"):
-        scaling.Stream(folder)
+        shards.Stream(folder)
 
 
 # The stream -------------------------------------------------------------------------------------
 def test_a_stream_gives_clips_as_prepared_ones_are_given(folder):
-    stream = scaling.Stream(folder, slots=30)
+    stream = shards.Stream(folder, slots=30)
     assert stream.vocabulary == ("", "0", "1", "2", "number", "跑") and stream.shape == [8, 8, 3]
     rows = torch.arange(30)
     video, audio, ids, which, heard = stream.load(rows)
@@ -251,14 +252,14 @@ def test_a_stream_gives_clips_as_prepared_ones_are_given(folder):
     for row in range(30):
         wanted = known[video[row].numpy().tobytes()]
         assert np.allclose(audio[row] * 32768, wanted["audio"])
-        assert torch.equal(ids[row], own_clips.encode([wanted["caption"]], stream.vocabulary)[0])
+        assert torch.equal(ids[row], words.encode([wanted["caption"]], stream.vocabulary)[0])
         assert heard[row] == wanted["audio"].any()
     assert len(which.unique()) == 3 and (which >= 0).all()
     assert torch.equal(which == which.T, (ids[:, None] == ids[None]).all(2))
 
 
 def test_a_stream_moves_on_and_never_ends(folder):
-    stream = scaling.Stream(folder, slots=5)
+    stream = shards.Stream(folder, slots=5)
     rng, seen = torch.Generator().manual_seed(0), set()
     for _ in range(60):  # 120 clips drawn of 30
         rows, = stream.draw(2, rng)
@@ -269,16 +270,16 @@ def test_a_stream_moves_on_and_never_ends(folder):
         assert set(changed.nonzero()[:, 0].tolist()) <= set(rows.tolist())
         seen |= {one.numpy().tobytes() for one in video}
     assert len(seen) == 30
-    first, second = (scaling.Stream(folder, slots=5, seed=seed).video for seed in (1, 2))
+    first, second = (shards.Stream(folder, slots=5, seed=seed).video for seed in (1, 2))
     assert not torch.equal(first, second)
 
 
 def test_reading_takes_no_more_memory_for_more_clips(tmp_path):
     def most(count):
         folder = tmp_path / str(count)
-        scaling.write_shards((clip(n, size=32) for n in range(count)), folder, per_shard=8)
+        shards.write_shards((clip(n, size=32) for n in range(count)), folder, per_shard=8)
         tracemalloc.start()
-        stream = scaling.Stream(folder, slots=4)
+        stream = shards.Stream(folder, slots=4)
         for _ in range(count):
             stream.load(torch.arange(4))
         peak = tracemalloc.get_traced_memory()[1]
@@ -302,10 +303,11 @@ def test_torchrun_takes_the_worked_launches(name):
 
 TOY = """
 import sys, torch
-from lessons import scaling, training
+from lessons.engine import distributed, training
+from lessons.sources import shards as tar
 
-with training.together("cpu"):
-    stream = scaling.Stream(sys.argv[1], slots=6)
+with distributed.together("cpu"):
+    stream = tar.Stream(sys.argv[1], slots=6)
     networks = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
     run = training.Run(*networks, model="toy")
 
@@ -313,7 +315,7 @@ with training.together("cpu"):
         video, *_ = stream.load(rows)
         return (video.flatten(1)[:, :4].float() / 255,)
     training.fit(run, stream.draw, load=load, latent=3, batch=8, steps=5)
-    print(training.rank(), training.processes(), run.step, float(run.log[-1][0]))
+    print(distributed.rank(), distributed.processes(), run.step, float(run.log[-1][0]))
 """
 
 

@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from lessons import checkpoints, measuring, scoreboard, show
+from lessons.display import show
+from lessons.engine import weights
+from lessons.studies import scoreboard, study
 
 
 @pytest.fixture
 def board(tmp_path, monkeypatch):
     """A scoreboard of its own in an empty folder, with chance and ceiling and no row."""
-    monkeypatch.setattr(checkpoints, "DATA", tmp_path)
+    monkeypatch.setattr(weights, "DATA", tmp_path)
     (tmp_path / scoreboard.FILE).write_text(json.dumps(
         {"chance": {"train": 0.01}, "ceiling": {"train": 0.99, "realism": 1.0}, "rows": []}))
     return scoreboard.read()
@@ -62,7 +64,7 @@ def test_the_shipped_board_agrees_with_the_shipped_scores():
     assert rows[1]["parameters"] == pytest.approx(1.4867, abs=1e-3)
     assert board["ceiling"]["train"] >= 0.98 and board["ceiling"]["heldout"] >= 0.98
     assert board["chance"]["train"] < 0.1
-    found = measuring.compared()["losses"]
+    found = study.found("losses")["losses"]
     best = min(sum(run["frechet"] / run["floor"] for run in loss["runs"]) / len(loss["runs"])
                for loss in found.values())
     assert rows[2]["realism"] == pytest.approx(best, abs=1e-3)

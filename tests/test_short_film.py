@@ -5,11 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import captions, measuring, short_film, show, video
+from lessons import __main__, frames, short_film, text_to_video
+from lessons.display import show, subtitles
 from lessons.errors import CourseError
-from lessons.scene import Scene
-from lessons.text_conditioning import encode
-from lessons.theatre import Theatre
+from lessons.judges import clips
+from lessons.judges.clips import clip_judge, read_clips
+from lessons.signals import windows
+from lessons.studies import ablation, study
+from lessons.world import captions, vocabulary
+from lessons.world.scene import Scene
+from lessons.world.theatre import Theatre
+from lessons.world.vocabulary import encode
 
 SCRIPT = """a red woman walks to the right with calm music
 then she runs
@@ -20,7 +26,7 @@ waves to the left without music"""
 
 @pytest.fixture(scope="module")
 def model():
-    return video.load_model("theatre")
+    return text_to_video.load_model("theatre")
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +37,11 @@ def film(model):
 def obeyed(shots, texts):
     """Which shots show all that is said. The judge knows no film in which a figure stands near an
     edge and looks inwards, so each shot is moved to the middle as a whole before it is read."""
-    place = measuring.place(shots)                                             # (K, T)
+    place = windows.place(shots)                                             # (K, T)
     by = np.rint(48 * (0.5 - (place.min(1) + place.max(1)) / 2)).astype(int)
     moved = np.stack([np.roll(shot, k, 2) for shot, k in zip(shots, by, strict=True)])
-    read = measuring.read_clips(measuring.clip_judge(), moved)
-    return measuring.obeyed(read, texts)["all"]
+    read = clips.read_clips(clips.clip_judge(), moved)
+    return clips.obeyed(read, texts)["all"]
 
 
 def test_a_line_takes_what_it_leaves_open_from_the_line_before():
@@ -97,11 +103,11 @@ def test_around_a_cut_the_picture_is_dark():
 def test_the_take_is_kept_that_goes_on_as_the_last_shot_did():
     t = torch.arange(16.0)
     walk = torch.stack([torch.sin(0.9 * t), torch.cos(0.9 * t)], 1).repeat(1, 8)  # (T, MOTION)
-    last, takes = torch.zeros(16, video.PATH), torch.zeros(16, 16, video.PATH)
-    last[:, -video.MOTION:] = walk
+    last, takes = torch.zeros(16, frames.PATH), torch.zeros(16, 16, frames.PATH)
+    last[:, -frames.MOTION:] = walk
     for k in range(16):
         phase = 0.9 * t + 2 * torch.pi * k / 16
-        takes[k, :, -video.MOTION:] = torch.stack([phase.sin(), phase.cos()], 1).repeat(1, 8)
+        takes[k, :, -frames.MOTION:] = torch.stack([phase.sin(), phase.cos()], 1).repeat(1, 8)
     takes[..., 0] = torch.randn(16, 16)             # who it is does not matter
     goes_on = 0.9 * 16 / (2 * torch.pi) * 16 % 16   # the phase one frame later, 4.7
     best = short_film.best_take(last[-2:], takes)
@@ -115,7 +121,7 @@ def test_who_turns_round_or_comes_later_is_no_ghost(model):
               "jumps to the right\na blue man stands to the right")
     film = short_film.shoot(model, script, seed=4)
     assert obeyed(film.shots.video, film.shots.captions).min() == 1
-    content = torch.arange(3.0)[:, None, None].expand(3, 16, video.PATH)       # (K, T, D)
+    content = torch.arange(3.0)[:, None, None].expand(3, 16, frames.PATH)       # (K, T, D)
     kept = short_film.cast(content, [film.scenes[k] for k in (0, 1, 4)])[:, 0, 0]
     assert kept.tolist() == [0, 1, 0]
 
@@ -154,10 +160,10 @@ def test_the_same_actor_plays_all_shots(model):
              for actor in ("man", "woman", "child") for color in ("red", "blue", "green", "yellow")]
     shots = [short_film.shoot(model, text + "\nruns\njumps\nwaves to the left").shots.video
              for text in texts]
-    reading = measuring.read_clips(measuring.clip_judge(), np.concatenate(shots))
+    reading = clips.read_clips(clips.clip_judge(), np.concatenate(shots))
     for name in ("actor", "color"):
         read = reading[name].argmax(1).view(12, 4)
-        said = measuring.asked(texts, {name: measuring.ATTRIBUTES[name]})      # (12, 1)
+        said = vocabulary.asked(texts, {name: vocabulary.ATTRIBUTES[name]})      # (12, 1)
         assert (read == said).float().mean() > 0.97
 
 
@@ -199,94 +205,95 @@ def test_subtitles_as_text_have_every_line_in_its_time(film, tmp_path):
     head, *cues = (tmp_path / "film.vtt").read_text(encoding="utf-8").split("\n\n")
     assert head == "WEBVTT" and [cue.split("\n")[1].strip() for cue in cues] == film.lines
     assert cues[2].startswith("00:00:04.000 --> 00:00:06.000\n")
-    assert short_film.clock(3725.5) == "01:02:05.500"
-    assert short_film.clock(59.9996) == "00:01:00.000"
+    assert subtitles.clock(3725.5) == "01:02:05.500"
+    assert subtitles.clock(59.9996) == "00:01:00.000"
 
 
 def test_a_script_is_shot_from_the_command_line(tmp_path, capsys):
     script, target = tmp_path / "script.txt", tmp_path / "film.mp4"
     script.write_text("a man walks\n他跳\n", encoding="utf-8")
-    assert short_film.main([str(script), str(target)]) == 0
+    assert __main__.main(["film", str(script), "--out", str(target)]) == 0
     assert target.stat().st_size > 10_000 and "2 shots" in capsys.readouterr().out
     script.write_text("a man flies", encoding="utf-8")
-    for bad in ([str(script), str(target)], [str(tmp_path / "none"), str(target)], ["shoot"]):
-        assert short_film.main(bad) == 2
+    for bad in ([str(script)], [str(script), "--out", str(target)],
+                [str(tmp_path / "none"), "--out", str(target)]):
+        assert __main__.main(["film", *bad]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_subtitles_are_drawn_and_differ():
     scene = Scene("man", "red", ("run",), "right", "none")
-    strips = [short_film.subtitle(line, scene, 384) for line in ("a man runs", "a man walks")]
+    strips = [subtitles.subtitle(line, scene, 384) for line in ("a man runs", "a man walks")]
     assert strips[0].shape == (77, 384, 3) and strips[0].max() > 200
     assert not np.array_equal(*strips)
-    chinese = short_film.subtitle("一个男人跑步", scene, 384)
+    chinese = subtitles.subtitle("一个男人跑步", scene, 384)
     assert chinese.max() > 200
 
 
 def test_long_lines_are_wrapped_between_words():
-    rows = short_film.wrap("one two three four".split(), " ", len, 9)
+    rows = subtitles.wrap("one two three four".split(), " ", len, 9)
     assert rows == ["one two", "three", "four"]
-    assert short_film.wrap(list("abcdef"), "", len, 4) == ["abcd", "ef"]
-    assert short_film.wrap(["incomprehensible", "a"], " ", len, 5) == ["incomprehensible", "a"]
+    assert subtitles.wrap(list("abcdef"), "", len, 4) == ["abcd", "ef"]
+    assert subtitles.wrap(["incomprehensible", "a"], " ", len, 5) == ["incomprehensible", "a"]
 
 
 def test_a_discriminator_that_sees_no_caption_judges_all_alike():
     torch.manual_seed(0)
-    paths, blind = torch.randn(2, 16, video.PATH), short_film.SeesNoCaption()
+    paths, blind = torch.randn(2, 16, frames.PATH), ablation.SeesNoCaption()
     one, other = (blind(paths, encode([text] * 2))[0] for text in ("a man walks", "一个女人跳"))
     assert torch.equal(one, other)
 
 
 def test_the_comparison_plays_every_game_and_goes_on_where_it_was_cut(monkeypatch):
-    monkeypatch.setattr(short_film, "GAMES", {name: short_film.GAMES[name] for name in
+    monkeypatch.setattr(ablation, "GAMES", {name: ablation.GAMES[name] for name in
                                               ("nothing", "3 · D sees the caption")})
-    monkeypatch.setattr(short_film, "measured", lambda film: {
+    monkeypatch.setattr(ablation, "measured", lambda film: {
         "obeyed": float(film(["a red man walks"], 1, 0).audio.any())})
     written = []
-    found = short_film.compare(steps=1, seeds=1, films=40,
+    found = ablation.compare(steps=1, seeds=1, films=40,
                                write=lambda found: written.append(str(found)))
     assert len(written) == 2
     rows = {name: [row["seed"] for row in rows] for name, rows in found["ideas"].items()}
-    assert rows == dict.fromkeys(short_film.GAMES | short_film.SOUNDS, [0])
-    assert short_film.compare(steps=1, seeds=1, films=40, found=found) is found
-    assert found["references"] == dict.fromkeys(short_film.REFERENCES, {"obeyed": 1.0})
+    assert rows == dict.fromkeys(ablation.GAMES | ablation.SOUNDS, [0])
+    assert ablation.compare(steps=1, seeds=1, films=40, found=found) is found
+    assert found["references"] == dict.fromkeys(ablation.REFERENCES, {"obeyed": 1.0})
     assert [row["obeyed"] for row in found["ideas"]["3 · D sees the caption"]] == [0.0]
 
 
 def test_real_films_are_the_ceiling_and_those_of_others_the_floor():
     texts = [captions.describe(scene) for scene in Theatre.scenes(64, seed=9)]
-    judge, heard = measuring.clip_judge(), []
-    for film in short_film.REFERENCES.values():
+    judge, heard = clip_judge(), []
+    for film in ablation.REFERENCES.values():
         clips = film(texts, 1, 0)
-        reading = measuring.read_clips(judge, clips.video)
-        heard.append((measuring.obeyed(reading, texts)["all"].mean(), clips.audio))
+        reading = read_clips(judge, clips.video)
+        heard.append((obeyed(reading, texts)["all"].mean(), clips.audio))
     (whole, own), (none, swapped) = heard
     assert whole > 0.98 and none < 0.1
     assert not np.array_equal(own[1:], swapped[:-1]) and own.shape == swapped.shape
 
 
 def test_what_was_compared_has_every_idea_three_times_and_bears_out_the_lesson():
-    found = short_film.compared()
+    found = study.found("ablation")
     ideas = found["ideas"]
     assert {name: [row["seed"] for row in rows] for name, rows in ideas.items()} == \
-        dict.fromkeys(short_film.GAMES | short_film.SOUNDS, [0, 1, 2])
-    assert set(found["references"]) == set(short_film.REFERENCES)
+        dict.fromkeys(ablation.GAMES | ablation.SOUNDS, [0, 1, 2])
+    assert set(found["references"]) == set(ablation.REFERENCES)
 
     def values(name, key):
         return [row[key] for row in ideas[name]]
     whole = values("nothing", "obeyed")
     assert max(values("3 · D sees the caption", "obeyed")) < 0.05 < 0.9 < min(whole)
-    assert short_film.clear(values("nothing", "two"), values("5 · attention", "two"))
-    assert short_film.clear(values("nothing", "variety"), values("4 · energy score", "variety"))
-    assert short_film.clear(values("nothing", "jerk"), values("6 · D sees changes", "jerk"))
-    assert short_film.clear(values("nothing", "sync"), values("7 · D hears sound and path", "sync"))
+    assert ablation.clear(values("nothing", "two"), values("5 · attention", "two"))
+    assert ablation.clear(values("nothing", "variety"), values("4 · energy score", "variety"))
+    assert ablation.clear(values("nothing", "jerk"), values("6 · D sees changes", "jerk"))
+    assert ablation.clear(values("nothing", "sync"), values("7 · D hears sound and path", "sync"))
 
 
 def test_the_table_has_a_row_for_each_idea_and_frames_what_is_clear():
-    found = short_film.compared()
-    figure = short_film.draw(found)
+    found = study.found("ablation")
+    figure = ablation.draw(found)
     said = [text.get_text() for text in figure.axes[0].texts]
     assert {"real films", "all ideas", "without 5 · attention",
             "real films of other captions"} <= set(said)
     bold = [text for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
-    assert 0 < len(bold) < len(short_film.GAMES | short_film.SOUNDS) * len(short_film.COLUMNS)
+    assert 0 < len(bold) < len(ablation.GAMES | ablation.SOUNDS) * len(ablation.COLUMNS)

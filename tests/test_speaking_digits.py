@@ -3,9 +3,13 @@
 import pytest
 import torch
 
-from lessons import checkpoints, own_clips, real_data, speaking_digits
+from lessons.engine import weights
 from lessons.errors import CourseError
-from lessons.speaking_digits import FRAMES, MARGIN, MOVES, SAMPLES, SIZE, Digits, caption
+from lessons.judges import voices
+from lessons.sources import downloads, moving_digits
+from lessons.sources.moving_digits import FRAMES, MARGIN, MOVES, SAMPLES, SIZE, Digits, caption
+from lessons.sources.words import tokens
+from lessons.studies.scores import scores_of
 
 
 @pytest.fixture
@@ -24,8 +28,8 @@ def digits(monkeypatch):
         waves = [torch.full((800 if split == "train" else 1600,), 0.05 * (k + 1))
                  for k in labels.tolist()]
         return waves, labels, ["a"] * 30
-    monkeypatch.setattr(real_data, "mnist", mnist)
-    monkeypatch.setattr(real_data, "spoken_digits", spoken)
+    monkeypatch.setattr(downloads, "mnist", mnist)
+    monkeypatch.setattr(downloads, "spoken_digits", spoken)
     return Digits
 
 
@@ -42,16 +46,16 @@ def test_films_show_what_their_captions_say(digits):
     video, audio, ids, said = drawn(digits())
     assert video.shape == (200, FRAMES, SIZE, SIZE, 1) and video.dtype == torch.uint8
     assert audio.shape == (200, SAMPLES) and audio.abs().max() <= 1
-    assert (speaking_digits.read_moves(video) == said[:, 1]).float().mean() > 0.99
+    assert (voices.read_moves(video) == said[:, 1]).float().mean() > 0.99
     assert torch.equal((grey_of(video) - 100) // 10, said[:, 0])
     for row, (digit, move) in zip(ids.tolist(), said.tolist(), strict=True):
-        words = [speaking_digits.VOCABULARY[i] for i in row if i]
-        wanted = [own_clips.tokens(caption(digit, move, way)) for way in range(4)]
+        words = [moving_digits.VOCABULARY[i] for i in row if i]
+        wanted = [tokens(caption(digit, move, way)) for way in range(4)]
         assert words in wanted
 
 
 def test_what_is_held_out_is_never_drawn(digits):
-    seen, held = speaking_digits.combinations()
+    seen, held = moving_digits.combinations()
     assert len(seen) == 45 and len(held) == 5 and not set(seen) & set(held)
     assert {move for _, move in held} == set(range(len(MOVES)))  # one of each movement
     said = {tuple(row) for row in drawn(digits(), 600)[3].tolist()}
@@ -73,7 +77,7 @@ def test_the_same_chance_gives_the_same_film_and_another_another(digits):
 def test_digits_stay_on_the_picture_and_those_that_bounce_turn_back():
     moves = torch.arange(500) % len(MOVES)
     chance = torch.rand(500, 5, generator=torch.Generator().manual_seed(0))
-    way = speaking_digits.ways(moves, chance)
+    way = moving_digits.ways(moves, chance)
     assert way.min() >= MARGIN - 1e-4 and way.max() <= SIZE - MARGIN + 1e-4
     steps = way.diff(dim=1)
     turned = ((steps[:, 1:] * steps[:, :-1]) < 0).any(1).any(1)
@@ -84,12 +88,12 @@ def test_digits_stay_on_the_picture_and_those_that_bounce_turn_back():
 def test_a_digit_moves_between_pixels_and_is_cut_out_again():
     image = torch.zeros(1, 28, 28, dtype=torch.uint8)
     image[0, 4:24, 8:20] = 200
-    still = speaking_digits.moving(image, torch.full((1, 1, 2), SIZE / 2))
+    still = moving_digits.moving(image, torch.full((1, 1, 2), SIZE / 2))
     assert torch.equal(still[0, 0, 10:38, 10:38, 0], image[0])  # whole pixels: nothing changes
-    between = speaking_digits.moving(image, torch.tensor([[[20.5, 30.25]]]))
-    middle = speaking_digits.middles_of(between)
+    between = moving_digits.moving(image, torch.tensor([[[20.5, 30.25]]]))
+    middle = voices.middles_of(between)
     assert torch.allclose(middle, torch.tensor([20.5, 30.25]), atol=0.2)
-    back = (speaking_digits.digits_of(still)[0, 0, 0] + 1) * 127.5
+    back = (voices.digits_of(still)[0, 0, 0] + 1) * 127.5
     assert (back - image[0]).abs().max() < 2
 
 
@@ -98,35 +102,35 @@ def test_a_digit_moves_between_pixels_and_is_cut_out_again():
 def test_movements_are_measured(step, move):
     image = torch.full((1, 28, 28), 200, dtype=torch.uint8)
     way = 24 + torch.tensor(step) * (torch.arange(FRAMES)[:, None] - 7.5)
-    assert speaking_digits.read_moves(speaking_digits.moving(image, way[None])).item() == move
+    assert voices.read_moves(moving_digits.moving(image, way[None])).item() == move
 
 
 def test_the_shipped_judge_hears_real_recordings():
     try:
-        waves, labels, _ = real_data.spoken_digits("test")
+        waves, labels, _ = downloads.spoken_digits("test")
     except CourseError as error:
         pytest.skip(str(error))
-    waves = torch.stack([speaking_digits._placed(wave) for wave in waves])
-    assert (speaking_digits.read_voices(waves).argmax(1) == labels).float().mean() > 0.97
+    waves = torch.stack([moving_digits._placed(wave) for wave in waves])
+    assert (voices.read_voices(waves).argmax(1) == labels).float().mean() > 0.97
 
 
 def test_the_shipped_model_films_by_the_front_door(tmp_path, capsys):
-    from lessons import __main__ as door
+    from lessons import __main__
     out = str(tmp_path / "seven.mp4")
-    assert door.main(["generate", "数字七向上移动", "--model", "digits", "--out", out]) == 0
+    assert __main__.main(["generate", "数字七向上移动", "--model", "digits", "--out", out]) == 0
     assert (tmp_path / "seven.mp4").stat().st_size > 5000
-    assert door.main(["generate", "the digit eleven moves up", "--model", "digits", "--out",
+    assert __main__.main(["generate", "the digit eleven moves up", "--model", "digits", "--out",
                       out]) == 2
     assert "'eleven'" in capsys.readouterr().err
 
 
 def test_the_shipped_model_holds_what_the_lesson_promises():
     from lessons import beyond
-    scores = checkpoints.listed("digits.safetensors")["scores"]
+    scores = weights.listed("digits.safetensors")["scores"]
     assert scores["digit"] >= 0.90 and scores["move"] >= 0.95 and scores["minutes"] <= 15
     assert scores["voice"] >= 0.85 and scores["agree"] >= 0.85
-    model, truth = beyond.load_model("digits"), torch.tensor(speaking_digits.combinations()[0])
+    model, truth = beyond.load_model("digits"), torch.tensor(moving_digits.combinations()[0])
     films = beyond.film(model, [caption(*pair, way=i % 4) for i, pair in
                                 enumerate(truth.tolist())], 1, seed=77)
-    fresh = speaking_digits.scores_of(films, truth)  # 45 films: a few more may go wrong by chance
+    fresh = scores_of(films, truth)  # 45 films: a few more may go wrong by chance
     assert fresh["digit"] > 0.8 and fresh["move"] > 0.85 and fresh["voice"] > 0.7

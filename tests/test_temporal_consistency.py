@@ -7,26 +7,42 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import attention, captions, checkpoints, measuring, video
+from lessons import frames, measuring, text_to_video, video
 from lessons import temporal_consistency as consistency
-from lessons.scene import Scene
-from lessons.text_conditioning import Wordings
-from lessons.theatre import Theatre
+from lessons.engine import weights
+from lessons.errors import CourseError
+from lessons.judges import clips, gait
+from lessons.shipping import judges
+from lessons.signals import clip
+from lessons.studies import attention_study, consistency_study, study
+from lessons.studies.scores import (
+    RATIOS,
+    band,
+    change_scenes,
+    read_cadence,
+    score_consistency,
+    twin_error,
+)
+from lessons.world import captions, flow
+from lessons.world.flow import exact_flow
+from lessons.world.scene import Scene
+from lessons.world.theatre import Theatre
+from lessons.world.vocabulary import Wordings
 
 
 @pytest.fixture(scope="module")
 def judge():
-    return consistency.phase_judge()
+    return gait.phase_judge()
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return video.load_model("theatre")
+    return text_to_video.load_model("theatre")
 
 
 @pytest.fixture(scope="module")
 def scores(shipped):
-    return consistency.score(lambda *wish: video.film(shipped, *wish).video, n=256)
+    return score_consistency(lambda *wish: text_to_video.film(shipped, *wish).video, n=256)
 
 
 def _random(*shape, seed=0):
@@ -35,31 +51,31 @@ def _random(*shape, seed=0):
 
 # Steps ----------------------------------------------------------------------------------------
 def test_the_judge_reads_every_frame_of_fresh_real_films(judge):
-    found = consistency.judge_scores(judge, 64, seed=123)
+    found = judges.judge_scores(judge, 64, seed=123)
     assert found["mean error"] < 0.01 and found["99th percentile"] < 0.05     # cycles
     assert found["actor"] > 0.99 and found["color"] > 0.99
 
 
 def test_a_cadence_is_the_slope_of_the_phase_whose_turns_do_not_count():
-    scenes = consistency.change_scenes(12)
-    phase = 2 * math.pi * consistency.true_phases(scenes, 3)
+    scenes = change_scenes(12)
+    phase = 2 * math.pi * judges.true_phases(scenes, 3)
     around = torch.atan2(phase.sin(), phase.cos())
     found = consistency.cadence(around)
-    late = (consistency.SPAN + torch.arange(16 - consistency.SPAN)) / consistency.FPS
+    late = (consistency.SPAN + torch.arange(16 - consistency.SPAN)) / clip.FPS
     motion = Theatre().motion(scenes, 3)
-    turned = motion.phase(late) - motion.phase(late - consistency.SPAN / consistency.FPS)
-    torch.testing.assert_close(found, turned * consistency.FPS / consistency.SPAN,
+    turned = motion.phase(late) - motion.phase(late - consistency.SPAN / clip.FPS)
+    torch.testing.assert_close(found, turned * clip.FPS / consistency.SPAN,
                                atol=1e-4, rtol=0)
 
 
 def test_real_walks_become_runs_inside_the_band_and_wrong_steps_do_not(judge):
-    low, high = consistency.band()
+    low, high = band()
     assert (low < high).all() and low[0] > 0.7 and high[-1] < 1.5
-    scenes = consistency.change_scenes(96)
-    real = consistency.read_cadence(judge, Theatre().film(scenes, 7).video)
+    scenes = change_scenes(96)
+    real = read_cadence(judge, Theatre().film(scenes, 7).video)
     assert consistency.inside(real, low, high).float().mean() > 0.9
     wrong = consistency.spoilt(scenes[:24], 7)["a wrong step"]
-    assert not consistency.inside(consistency.read_cadence(judge, wrong), low, high).any()
+    assert not consistency.inside(read_cadence(judge, wrong), low, high).any()
 
 
 def test_nine_points_of_ten_must_lie_inside():
@@ -77,11 +93,11 @@ def test_warping_by_whole_pixels_is_a_shift():
 
 
 def test_the_exact_flow_is_right_and_the_finer_the_frames_the_smaller_the_error():
-    scenes = consistency.stepping_scenes(3, 3)
+    scenes = gait.stepping_scenes(3, 3)
     motion, errors = Theatre().motion(scenes, 3), []
     for size in (48, 96):
         film = Theatre(size).film(scenes, 3).video
-        flow, visible = consistency.exact_flow(motion, size)
+        flow, visible = exact_flow(motion, size)
         assert flow.shape == (3, 15, size, size, 2) and visible.shape == flow.shape[:4]
         exact, none, reversed_ = (consistency.warping_error(film, part, visible)
                                   for part in (flow, 0 * flow, -flow))
@@ -91,27 +107,27 @@ def test_the_exact_flow_is_right_and_the_finer_the_frames_the_smaller_the_error(
 
 
 def test_a_twin_does_what_the_film_shows(judge):
-    scenes = consistency.stepping_scenes(6, 8)
+    scenes = gait.stepping_scenes(6, 8)
     film = Theatre().film(scenes, 8).video
-    twin = consistency.Twin(scenes, film, judge)
-    assert abs(consistency.drawn(twin).astype(float) - film).mean() < 1.5     # of 255
-    exact = consistency.warping_error(film, *consistency.exact_flow(Theatre().motion(scenes, 8)))
-    assert exact < consistency.twin_error(judge, scenes, film) < 1.5 * exact
+    twin = gait.Twin(scenes, film, judge)
+    assert abs(flow.drawn(twin).astype(float) - film).mean() < 1.5     # of 255
+    exact = consistency.warping_error(film, *flow.exact_flow(Theatre().motion(scenes, 8)))
+    assert exact < twin_error(judge, scenes, film) < 1.5 * exact
 
 
 # What each ruler sees -------------------------------------------------------------------------
 def test_every_fault_is_seen_by_some_ruler_and_none_sees_all(judge):
-    scenes = consistency.change_scenes(12)
+    scenes = change_scenes(12)
     films = consistency.spoilt(scenes, 3)
-    flow = consistency.exact_flow(Theatre().motion(scenes, 3))
+    flow = exact_flow(Theatre().motion(scenes, 3))
     seen = {}
     for name, film in films.items():
-        angle, who, color = consistency.read_frames(judge, film)
+        angle, who, color = gait.read_frames(judge, film)
         seen[name] = {
             "dynamics": measuring.frame_change(film).mean(), "flicker": measuring.flicker(film),
-            "jerk": float(consistency.jerk(consistency.places(film)).mean()),
+            "jerk": float(consistency.jerk(gait.places(film)).mean()),
             "warp": consistency.warping_error(film, *flow),
-            "band": float(consistency.inside(consistency.cadence(angle), *consistency.band())
+            "band": float(consistency.inside(consistency.cadence(angle), *band())
                           .float().mean()),
             "same": float(consistency.same_actor(who, color).float().mean())}
     real = seen["as it is"]
@@ -140,49 +156,49 @@ def test_restless_counts_pixels_that_change_by_more_than_four_levels():
 
 # Longer films ---------------------------------------------------------------------------------
 def test_a_join_finds_where_the_movement_goes_on():
-    t, D = torch.arange(40.0), video.PATH
+    t, D = torch.arange(40.0), frames.PATH
     def swing(start, content):
         path = torch.zeros(16, D)
-        path[:, :video.CONTENT] = content
-        path[:, video.CONTENT] = 0.1 * t[:16] + content
-        path[:, video.CONTENT + 1] = torch.sin(0.9 * (t[:16] + start))
-        path[:, video.CONTENT + 2] = torch.cos(0.9 * (t[:16] + start))
+        path[:, :frames.CONTENT] = content
+        path[:, frames.CONTENT] = 0.1 * t[:16] + content
+        path[:, frames.CONTENT + 1] = torch.sin(0.9 * (t[:16] + start))
+        path[:, frames.CONTENT + 2] = torch.cos(0.9 * (t[:16] + start))
         return path
     others = torch.stack([swing(start, 5.0) for start in (3.3, 11.0, 7.7)])[None]
     whole = consistency.join(swing(0, 1.0)[None], others)
     assert whole.shape == (1, 16 + 9, D)
-    torch.testing.assert_close(whole[0, :, video.CONTENT + 1], torch.sin(0.9 * t[:25]))
-    torch.testing.assert_close(whole[0, :, video.CONTENT], 0.1 * t[:25] + 1)
-    assert (whole[..., :video.CONTENT] == 1).all()
+    torch.testing.assert_close(whole[0, :, frames.CONTENT + 1], torch.sin(0.9 * t[:25]))
+    torch.testing.assert_close(whole[0, :, frames.CONTENT], 0.1 * t[:25] + 1)
+    assert (whole[..., :frames.CONTENT] == 1).all()
 
 
 def test_films_of_32_frames_have_no_seams(shipped, judge):
-    scenes = consistency.change_scenes(48, ("child",))
+    scenes = change_scenes(48, ("child",))
     go = [captions.describe(Scene("child", scene.color, ("run",), scene.direction))
           for scene in scenes]
     chapters = [[captions.describe(scene) for scene in scenes], go, go]
     paths = consistency.go_on(shipped, chapters, seed=3)[:, :32]
     films = shipped.autoencoder.films(consistency.followed(paths))
     assert films.shape == (48, 32, 48, 48, 3)
-    angle, who, color = consistency.read_frames(judge, films)
+    angle, who, color = gait.read_frames(judge, films)
     spread = consistency.cadence(angle, span=1).std(0)
     assert spread[[15, 24]].mean() < 1.5 * spread[16:24].mean()
     assert consistency.same_actor(who, color).float().mean() >= 0.98
-    uneven = paths[..., video.CONTENT].diff(n=2, dim=1).abs().mean(0)
+    uneven = paths[..., frames.CONTENT].diff(n=2, dim=1).abs().mean(0)
     assert uneven[[14, 15, 23, 24]].mean() < 1.5 * uneven[16:23].mean()
 
 
 def test_real_long_films_change_when_short_ones_do(judge):
-    scenes = consistency.change_scenes(24, ("child",))
-    curves = consistency.read_cadence(judge, consistency.long_films(scenes, 32, 4))
-    low, high = consistency.band()
+    scenes = change_scenes(24, ("child",))
+    curves = read_cadence(judge, consistency.long_films(scenes, 32, 4))
+    low, high = band()
     assert (curves[:, :10].median(0).values - (low + high) / 2).abs().max() < 0.08
     assert (curves[:, 10:20] > 1.15).float().mean() > 0.95
 
 
 # The remedies ---------------------------------------------------------------------------------
 def test_only_who_sees_several_frames_notices_shuffled_ones():
-    paths, ids = _random(4, 16, video.PATH), torch.ones(4, 3, dtype=torch.int64)
+    paths, ids = _random(4, 16, frames.PATH), torch.ones(4, 3, dtype=torch.int64)
     mixed = paths[:, torch.randperm(16, generator=torch.Generator().manual_seed(1))]
     torch.manual_seed(0)
     for network, notices in ((consistency.FramesOnly(), False), (consistency.SparseFrames(), True)):
@@ -194,15 +210,15 @@ def test_only_who_sees_several_frames_notices_shuffled_ones():
 
 
 def test_frames_without_a_path_are_independent_of_each_other():
-    generator, z = consistency.without_path(), _random(2, video.LATENT)
+    generator, z = consistency_study.without_path(), _random(2, video.LATENT)
     films = [generator(z, torch.ones(2, 3, dtype=torch.int64)) for _ in range(2)]
-    assert torch.equal(films[0][..., :video.CONTENT], films[1][..., :video.CONTENT])
+    assert torch.equal(films[0][..., :frames.CONTENT], films[1][..., :frames.CONTENT])
     assert not torch.allclose(films[0], films[1])
 
 
 def test_a_bend_is_punished_and_even_movement_is_not():
-    extra = consistency.Bend(weight=1.0)
-    even = torch.arange(16.0)[:, None].expand(2, 16, video.PATH)
+    extra = consistency_study.Bend(weight=1.0)
+    even = torch.arange(16.0)[:, None].expand(2, 16, frames.PATH)
     bent = even.clone()
     bent[:, 8] += 1
     other = video.MatchAndSpread()
@@ -213,10 +229,10 @@ def test_a_bend_is_punished_and_even_movement_is_not():
 
 
 def test_the_energy_score_of_frames_alone_does_not_see_changes():
-    extra, whole = consistency.OfFrames(), video.MatchAndSpread()
+    extra, whole = consistency_study.OfFrames(), video.MatchAndSpread()
     for part in (extra, whole):
         part.discriminator = lambda more, conditions: torch.tensor(0.0)
-    real, fake = _random(64, 16, video.PATH), _random(64, 16, video.PATH, seed=1)
+    real, fake = _random(64, 16, frames.PATH), _random(64, 16, frames.PATH, seed=1)
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
     def loss(part, mix):
         return float(part.generator(real[:, mix], fake[:, mix], [], []))
@@ -225,12 +241,12 @@ def test_the_energy_score_of_frames_alone_does_not_see_changes():
     assert loss(whole, order) != pytest.approx(loss(whole, there), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", consistency.VARIANTS)
+@pytest.mark.parametrize("name", consistency_study.VARIANTS)
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name):
     wordings = Wordings(Theatre.scenes(10, 1))  # of 20 films, two a scene
-    run = consistency.play(name, _random(20, 16, video.PATH), wordings, steps=2)
+    run = consistency_study.play(name, _random(20, 16, frames.PATH), wordings, steps=2)
     assert run.step == 2 and torch.stack(run.log).isfinite().all()
-    generator, discriminator, _ = consistency.VARIANTS[name]
+    generator, discriminator, _ = consistency_study.VARIANTS[name]
     assert type(run.discriminator) is discriminator
     for part, changed in (("generator", ("swing", "carry", "leave")),
                           ("discriminator", ("frame", "see", "say"))):
@@ -240,28 +256,28 @@ def test_every_variant_can_be_played_and_all_that_it_has_learns(name):
 
 
 def test_a_comparison_goes_on_where_it_stopped(monkeypatch):
-    monkeypatch.setattr(consistency, "measured", lambda model, n: {"two": 0.5})
+    monkeypatch.setattr(consistency_study, "measured", lambda model, n: {"two": 0.5})
     written = []
-    first = consistency.compare(steps=1, seeds=1, films=12, write=lambda f: written.append(1))
-    assert len(written) == len(consistency.VARIANTS)
-    again = consistency.compare(steps=1, seeds=1, films=12, found=first, write=written.append)
-    assert again == first and len(written) == len(consistency.VARIANTS)
+    first = consistency_study.compare(steps=1, seeds=1, films=12, write=lambda f: written.append(1))
+    assert len(written) == len(consistency_study.VARIANTS)
+    again = consistency_study.compare(steps=1, seeds=1, films=12, found=first, write=written.append)
+    assert again == first and len(written) == len(consistency_study.VARIANTS)
     assert all(run["seconds"] > 0 and run["parameters"] > 1e5
                for runs in first["variants"].values() for run in runs)
     assert [name for name, runs in first["variants"].items() if "calm" in runs[0]] == \
-        [consistency.GAME]
+        [consistency_study.GAME]
 
 
 def test_the_stored_comparison_is_of_these_variants():
-    found = consistency.compared()
-    assert list(found["variants"]) == list(consistency.VARIANTS)
-    keys = {"two", "inside", "restless", "seconds", "parameters", *consistency.RATIOS}
+    found = study.found("consistency")
+    assert list(found["variants"]) == list(consistency_study.VARIANTS)
+    keys = {"two", "inside", "restless", "seconds", "parameters", *RATIOS}
     assert all(keys <= set(run) for runs in found["variants"].values() for run in runs)
 
 
-def test_the_command_names_what_it_can_train():
-    with pytest.raises(SystemExit, match="Did you mean 'judge'"):
-        consistency.main(["juge"])
+def test_a_study_that_is_not_there_is_told_with_the_nearest_name():
+    with pytest.raises(CourseError, match="Did you mean 'consistency'"):
+        study.run("consistancy")
 
 
 # The shipped model ----------------------------------------------------------------------------
@@ -276,10 +292,10 @@ def test_the_shipped_model_is_consistent(scores, name, least, most):
     ("train", 0.99), ("heldout", 0.97), ("train two", 0.97), ("heldout two", 0.97),
     ("sharpness", 0.95), ("legs", 0.85)])
 def test_the_shipped_model_was_measured_to_obey_and_to_be_sharp(name, least):
-    assert checkpoints.listed("theatre.safetensors")["scores"][name] >= least
+    assert weights.listed("theatre.safetensors")["scores"][name] >= least
 
 
 def test_two_actions_are_shown_by_the_shipped_model(shipped):
-    _, texts = attention.two_actions(96, 70)
-    reading = measuring.read_clips(measuring.clip_judge(), video.film(shipped, texts).video)
-    assert measuring.text_match(reading, texts)["all"] >= 0.95
+    _, texts = attention_study.two_actions(96, 70)
+    reading = clips.read_clips(clips.clip_judge(), text_to_video.film(shipped, texts).video)
+    assert clips.text_match(reading, texts)["all"] >= 0.95

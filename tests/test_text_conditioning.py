@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import captions
 from lessons import text_conditioning as text
 from lessons.errors import CourseError
-from lessons.theatre import Theatre
+from lessons.studies import conditioning_study, scores, study
+from lessons.studies.scores import fresh, obeys, score_pictures
+from lessons.world import captions, vocabulary
+from lessons.world.theatre import Theatre
 
 
 @pytest.fixture(scope="module")
@@ -16,19 +18,19 @@ def scenes():
 
 
 def test_encode_pads_and_decode_gives_the_words_back():
-    ids = text.encode(["a red man walks", "一个男人正在跑步", "a man is running to the left"])
+    ids = vocabulary.encode(["a red man walks", "一个男人正在跑步", "a man is running to the left"])
     assert ids.shape == (3, 7) and ids.dtype == torch.int64
     assert (ids[0, 4:] == 0).all() and (ids[0, :4] > 0).all()
-    words = text.decode(ids)
+    words = vocabulary.decode(ids)
     assert words[0].tolist() == ["a", "red", "man", "walks", "", "", ""]
     assert words[1, :4].tolist() == ["一个", "男人", "正在", "跑步"]
 
 
 def test_bad_captions_are_named():
     with pytest.raises(CourseError, match="flies"):
-        text.encode(["a man flies"])
+        vocabulary.encode(["a man flies"])
     with pytest.raises(CourseError, match="empty"):
-        text.encode([" "])
+        vocabulary.encode([" "])
 
 
 def test_other_words_keep_the_meaning(scenes):
@@ -37,7 +39,7 @@ def test_other_words_keep_the_meaning(scenes):
     for scene in scenes:
         for language in captions.LANGUAGES:
             plain = captions.describe(scene, language=language)
-            other = text.reword(plain, rng)
+            other = vocabulary.reword(plain, rng)
             changed += other != plain
             said = captions.parse(other)
             assert said.actions == scene.actions and said.language == language
@@ -48,27 +50,27 @@ def test_other_words_keep_the_meaning(scenes):
 
 
 def test_wordings_are_of_their_scenes_and_hold_every_word(scenes):
-    wordings = text.Wordings(scenes, each=4)
+    wordings = vocabulary.Wordings(scenes, each=4)
     values = torch.tensor([[known.index(value) for value, known in zip(
         (s.actor, s.color, s.actions[0], s.actions[-1], s.direction, s.music),
-        text.MEANINGS.values(), strict=True)] for s in scenes])
+        vocabulary.MEANINGS.values(), strict=True)] for s in scenes])
     rows = torch.arange(len(scenes)).repeat(8)
     ids, said = wordings.draw(rows, torch.Generator().manual_seed(0))
-    assert ((said == values[rows]) | (said == text.OPEN)).all()
-    assert (said[:, 2:4] != text.OPEN).all()
-    assert 0.1 < (said[:, 1] == text.OPEN).float().mean() < 0.4
+    assert ((said == values[rows]) | (said == vocabulary.OPEN)).all()
+    assert (said[:, 2:4] != vocabulary.OPEN).all()
+    assert 0.1 < (said[:, 1] == vocabulary.OPEN).float().mean() < 0.4
     chinese = ids[:, 0] > len(captions.VOCABULARY["en"])
     assert 0.4 < chinese.float().mean() < 0.6
     assert ids.shape[1] == (ids > 0).sum(1).max()
-    many = text.Wordings(Theatre.scenes(1500, 4)).ids.unique()
-    assert len(many) == len(text.WORDS)
+    many = vocabulary.Wordings(Theatre.scenes(1500, 4)).ids.unique()
+    assert len(many) == len(vocabulary.WORDS)
 
 
 def test_noise_completes_what_a_caption_leaves_open():
     texts = ["a man is running", "someone runs leftwards", "一个红衣男人先走后跑",
              "a child in red jumps towards the left"]
     z = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
-    for row, open_ in zip(text.encode(texts), ((0, 1, 1), (1, 1, 0), (0, 0, 1), (0, 0, 0)),
+    for row, open_ in zip(vocabulary.encode(texts), ((0, 1, 1), (1, 1, 0), (0, 0, 1), (0, 0, 0)),
                           strict=True):
         full = text.complete(row.expand(400, -1), z)
         assert torch.equal(full[:, :-3], row.expand(400, -1))
@@ -80,7 +82,7 @@ def test_noise_completes_what_a_caption_leaves_open():
 
 def test_padding_changes_nothing(scenes):
     encoder = text.TextEncoder()
-    ids = text.encode([captions.describe(scene) for scene in scenes[:9]])
+    ids = vocabulary.encode([captions.describe(scene) for scene in scenes[:9]])
     wide = torch.cat([ids, torch.zeros(9, 6, dtype=torch.int64)], 1)
     words, states, sentence = encoder(ids)
     more_words, more_states, same = encoder(wide)
@@ -91,7 +93,7 @@ def test_padding_changes_nothing(scenes):
 
 def test_the_order_of_words_counts():
     encoder = text.TextEncoder()
-    ids = text.encode(["a man walks then runs", "a man runs then walks"])
+    ids = vocabulary.encode(["a man walks then runs", "a man runs then walks"])
     words, states, sentence = encoder(ids)
     assert torch.equal(words[0, 2], words[1, 4])              # "walks" by itself
     assert not torch.allclose(states[0, 2], states[1, 4])     # "walks" in its place
@@ -99,7 +101,7 @@ def test_the_order_of_words_counts():
 
 
 def test_compatible():
-    said = text.meanings(["a man walks", "a red man walks to the left", "a blue man walks",
+    said = vocabulary.meanings(["a man walks", "a red man walks to the left", "a blue man walks",
                           "a man walks then runs"])
     fits = text.compatible(said)
     assert fits.tolist() == [[True, True, True, False], [True, True, False, False],
@@ -107,21 +109,21 @@ def test_compatible():
 
 
 def test_contrastive_loss():
-    said = text.meanings(["a man walks", "a woman runs", "a child jumps", "a child waves"])
+    said = vocabulary.meanings(["a man walks", "a woman runs", "a child jumps", "a child waves"])
     one = torch.eye(4)
     right = text.contrastive_loss(one, one, 20.0, said)
     wrong = text.contrastive_loss(one, one.roll(1, 0), 20.0, said)
     assert right < 0.01 and wrong > 10
     assert torch.allclose(right, text.contrastive_loss(3 * one, one, 20.0, said), atol=1e-6)
     # a second caption that fits the same film does not count as wrong
-    said = text.meanings(["a man walks", "a red man walks", "a child jumps", "a child waves"])
+    said = vocabulary.meanings(["a man walks", "a red man walks", "a child jumps", "a child waves"])
     twins = one.clone()
     twins[1] = twins[0]
     assert text.contrastive_loss(twins, twins, 20.0, said) < 0.01
 
 
 def test_mismatched_loss_counts_only_wrong_captions():
-    said = text.meanings(["a man walks", "a red man walks", "a child jumps"])
+    said = vocabulary.meanings(["a man walks", "a red man walks", "a child jumps"])
     own, wrong = torch.tensor([5.0, 1.0, 2.0]), torch.tensor([50.0, 1.0, -3.0])
     # "a red man walks" may stand under the first picture; the other two get a wrong caption
     expected = torch.nn.functional.softplus(torch.tensor([0.0, -5.0])).mean()
@@ -149,11 +151,11 @@ def test_mean_of_words_is_that_of_the_words_that_are_there():
 def test_only_a_blind_head_gives_every_caption_the_same_logit(head):
     torch.manual_seed(0)
     discriminator = text.PictureDiscriminator(head)
-    pictures, texts = text.fresh(20)
-    logits, own, wrong, *_ = discriminator(pictures, text.encode(texts))
+    pictures, texts = scores.fresh(20)
+    logits, own, wrong, *_ = discriminator(pictures, vocabulary.encode(texts))
     assert logits.shape == wrong.shape == (20,) and torch.equal(logits, own)
     assert torch.equal(own, wrong) == (head is text.Blind)
-    moved_on, *_ = discriminator(pictures, text.encode(texts[1:] + texts[:1]))
+    moved_on, *_ = discriminator(pictures, vocabulary.encode(texts[1:] + texts[:1]))
     assert torch.allclose(wrong, moved_on, atol=1e-5)
 
 
@@ -162,11 +164,11 @@ def test_preference_counts_a_tie_as_a_half():
     assert text.prefers(one, one) == 0.5
     assert text.prefers(one, torch.tensor([0.0, 0, 2, 1])) == 0.625
     blind = text.PictureDiscriminator(text.Blind)
-    assert text.reads_captions(blind, 50) == 0.5
+    assert scores.reads_captions(blind, 50) == 0.5
 
 
 def test_a_caption_is_wrong_only_by_what_a_first_frame_shows():
-    said = text.meanings(["a man walks then runs with calm music",
+    said = vocabulary.meanings(["a man walks then runs with calm music",
                           "a man walks without music"])
     assert not text.compatible(said)[0, 1]
     assert text.compatible(said[:, text.SHOWN])[0, 1]
@@ -181,7 +183,7 @@ def test_a_few_steps_move_what_they_should():
                   for part in ("generator", "discriminator")]
         run = text.train(way, steps=2)
         for old, part in zip(before, ("generator", "discriminator"), strict=True):
-            names = text.still(old, getattr(run, part).state_dict())
+            names = conditioning_study.still(old, getattr(run, part).state_dict())
             assert any(name.startswith("text.") for name in names) == (part == where), (way, part)
             assert "layers.0.weight" not in names and "look.1.weight" not in names
 
@@ -197,35 +199,35 @@ def test_a_comparison_goes_on_where_it_was_cut_off(monkeypatch):
     def measured(way, seed, steps):
         made.append((way, seed))
         return {"train": 0.5}, None
-    monkeypatch.setattr(text, "measured", measured)
-    monkeypatch.setattr(text, "draw_pictures", lambda generator, texts: None)
-    monkeypatch.setattr(text.measuring, "strip", lambda images: "png")
-    found = text.compare(["a", "b"], seeds=1, write=kept.append)
-    text.compare(["b"], seeds=2, found=found)
+    monkeypatch.setattr(conditioning_study, "measured", measured)
+    monkeypatch.setattr(conditioning_study, "draw_pictures", lambda generator, texts: None)
+    monkeypatch.setattr(conditioning_study.loss_study, "strip", lambda images: "png")
+    found = conditioning_study.compare_ways(["a", "b"], seeds=1, write=kept.append)
+    conditioning_study.compare_ways(["b"], seeds=2, found=found)
     assert made == [("a", 0), ("b", 0), ("b", 1)] and len(kept) == 2
     assert found["ways"]["b"] == {"runs": [{"train": 0.5}] * 2, "images": "png"}
 
 
 def test_the_shipped_painter_obeys_in_both_languages_and_swaps_with_its_captions():
     painter = text.finished()
-    scores = text.score(painter, 300, seed=91)
+    scores = score_pictures(painter, 300, seed=91)
     for name in ("train", "heldout", "train zh", "heldout zh"):
         assert scores[name] >= 0.97
-    _, texts = text.fresh(200, 92)
+    _, texts = fresh(200, 92)
     others = texts[1:] + texts[:1]
-    assert text.obeys(painter, others) >= 0.97
+    assert obeys(painter, others) >= 0.97
     z = torch.randn(2, text.LATENT, generator=torch.Generator().manual_seed(0))[:1]
-    one, other = (painter(z, text.encode([words]))
+    one, other = (painter(z, vocabulary.encode([words]))
                   for words in ("a red man walks", "a blue man walks"))
     red, blue = (picture[0, :, 8:24, 8:20].mean((1, 2)) for picture in (one, other))
     assert red[0] > blue[0] and red[2] < blue[2]
 
 
 def test_what_was_compared_bears_out_the_lesson():
-    found = text.compared()
+    found = study.found("conditioning")
     ways = {name: way["runs"] for name, way in found["ways"].items()}
     assert set(ways) == set(text.WAYS)
-    assert all(len(ways[name]) >= 2 for name in text.SEVERAL)
+    assert all(len(ways[name]) >= 2 for name in conditioning_study.SEVERAL)
     assert found["real"]["own"] >= 0.98 and found["real"]["other"] < 0.1
     assert all(run["reads"] == 0.5 and run["train"] < 0.1 for run in ways["no caption"])
     for head in ("concatenation", "projection"):

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import captions, figures, measuring
+from lessons import measuring
 from lessons.errors import CourseError
-from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
-from lessons.theatre import Clips, Theatre, is_heldout
+from lessons.signals import windows
+from lessons.world import captions, figures
+from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
+from lessons.world.theatre import Clips, Theatre, is_heldout
 
 N = 2400
 
@@ -75,7 +77,7 @@ def test_colour_agrees_with_the_pixels(clips):
 
 
 def test_direction_agrees_with_the_motion(clips):
-    place = measuring.place(clips.video)
+    place = windows.place(clips.video)
     way = place[:, -1] - place[:, 0]
     for scene, moved in zip(clips.scenes, way, strict=True):
         sign = 1 if scene.direction == "right" else -1

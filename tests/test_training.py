@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import nn
 
-from lessons import losses, training
+from lessons.engine import losses, progress, training
+from lessons.engine.checkpoints import load_checkpoint
+from lessons.engine.losses import NonSaturating
 from lessons.errors import CourseError
-from lessons.losses import NonSaturating
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -113,7 +114,7 @@ def test_a_finished_run_is_not_trained_further(tmp_path):
 
 def test_the_model_beside_the_checkpoint_is_the_average(tmp_path):
     run = fit(toy_run(), steps=20, folder=tmp_path)
-    tensors, facts = training.load_checkpoint(tmp_path / training.MODEL, "toy")
+    tensors, facts = load_checkpoint(tmp_path / training.MODEL, "toy")
     average = run.average.state_dict()
     assert tensors.keys() == average.keys()
     assert all(torch.equal(tensors[name], average[name]) for name in average)
@@ -486,9 +487,10 @@ def test_the_share_of_time_spent_waiting_for_data_is_counted_and_kept(tmp_path):
 WORKERS = """
 import itertools, json, os, signal, socket, sys, time, torch
 from pathlib import Path
-from lessons import training, video
+from lessons import frames, video
+from lessons.engine import distributed, training
 from lessons.errors import CourseError
-from lessons.losses import Relativistic
+from lessons.engine.losses import Relativistic
 
 here = Path(sys.argv[1])
 torch.optim.Adam([torch.zeros(1)])  # the first one imports for seconds: not in every fork
@@ -507,7 +509,7 @@ def start(count, work, *arguments):
                 os.dup2(os.open(here / f"{rank}.{name}", os.O_CREAT | os.O_WRONLY | os.O_TRUNC),
                         number)
             try:
-                with training.together("cpu"):
+                with distributed.together("cpu"):
                     print(json.dumps(work(*arguments)), flush=True)
                 os._exit(0)
             except CourseError as error:
@@ -536,14 +538,14 @@ def run_workers(script, folder):
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 
 JOINT = """
-from lessons.text_conditioning import Wordings
-from lessons.theatre import Theatre
+from lessons.world.theatre import Theatre
+from lessons.world.vocabulary import Wordings
 
 # in 64 bits: in 32, Adam makes a difference in the last of them grow tenfold a step
 torch.set_default_dtype(torch.float64)
 torch.Tensor.float = torch.Tensor.double
 wordings = Wordings(Theatre.scenes(32, 0), seed=0)
-films = torch.randn(32, 2, 16, video.PATH, generator=torch.Generator().manual_seed(1))
+films = torch.randn(32, 2, 16, frames.PATH, generator=torch.Generator().manual_seed(1))
 calls, saved, real_save = [], [], training.save_checkpoint
 training.save_checkpoint = lambda path, *what: (saved.append(path.name), real_save(path, *what))
 
@@ -575,10 +577,10 @@ def joint(name):
             "weights": [float(weight.sum()) for weight in run.average.parameters()]}
 
 def more():
-    behind, rank = new_run(), training.rank()
+    behind, rank = new_run(), distributed.rank()
     behind.step = rank
     found = {"odd": told(new_run(), batch=12, steps=2), "behind": told(behind, steps=2)}
-    with training.first_alone():
+    with distributed.first_alone():
         found["made"] = (here / "made").exists()
         time.sleep(0.2)
         (here / "made").touch()
@@ -657,7 +659,7 @@ training.time.perf_counter = lambda: next(clock)
 
 def train(name, stop=None, how=None):
     def load(rows):
-        if run.step == stop and training.rank() == 1:
+        if run.step == stop and distributed.rank() == 1:
             os.kill(os.getpid(), getattr(signal, how))
         return (rows,)
     torch.manual_seed(0)
@@ -694,7 +696,6 @@ def test_a_killed_process_ends_the_others_with_a_word_and_the_run_goes_on(tmp_pa
 KILL_TWENTY = """
 import itertools, os, random, signal, sys, time, torch
 from pathlib import Path
-from lessons import training
 from lessons.checkpoints import load_checkpoint
 
 def train(more):
@@ -740,7 +741,7 @@ def test_a_training_that_is_killed_twenty_times_goes_on_each_time(tmp_path):
 
 def test_a_log_gets_plain_lines_and_no_bar(capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    bar = training.progress(total=40, desc="training", unit="step")
+    bar = progress.progress(total=40, desc="training", unit="step")
     for _ in range(40):
         bar.update(1)
     bar.close()

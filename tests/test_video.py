@@ -6,26 +6,32 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import captions, figures, measuring, training, video
+from lessons import frames, measuring, text_to_video, video
 from lessons.__main__ import main
-from lessons.checkpoints import DATA, load_checkpoint, save_checkpoint
+from lessons.engine import training
+from lessons.engine.checkpoints import load_checkpoint, save_checkpoint
+from lessons.engine.losses import NonSaturating, Relativistic
+from lessons.engine.weights import DATA
 from lessons.errors import CourseError
-from lessons.losses import NonSaturating, Relativistic
-from lessons.scene import Scene
-from lessons.text_conditioning import encode, meanings
-from lessons.theatre import Theatre
+from lessons.frames import cut, paste
+from lessons.judges import clips
+from lessons.signals.windows import place as place_of
+from lessons.world import captions, figures
+from lessons.world.scene import Scene
+from lessons.world.theatre import Theatre
+from lessons.world.vocabulary import encode, meanings
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return video.load_model("theatre")
+    return text_to_video.load_model("theatre")
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A folder in which all four stages were trained for a moment."""
     folder = tmp_path_factory.mktemp("small")
-    video.train_theatre(folder, steps=12, films=40)
+    text_to_video.train_theatre(folder, steps=12, films=40)
     return folder
 
 
@@ -33,29 +39,29 @@ def test_cut_and_paste_are_inverse():
     clips = Theatre().sample(8, seed=1).video
     frames = torch.from_numpy(clips).flatten(0, 1).permute(0, 3, 1, 2).float() / 127.5 - 1
     stage = frames.median(0).values
-    windows, place = video.cut(frames - stage)
+    windows, place = cut(frames - stage)
     assert windows.shape == (128, 3, 48, 24)
-    assert torch.allclose(video.paste(windows, place, 48) + stage, frames, atol=1e-5)
-    assert np.allclose(place.view(8, 16) / 48, measuring.place(clips), atol=0.05)
+    assert torch.allclose(paste(windows, place, 48) + stage, frames, atol=1e-5)
+    assert np.allclose(place.view(8, 16) / 48, place_of(clips), atol=0.05)
 
 
 def test_an_empty_stage_has_its_place_in_the_middle():
-    windows, place = video.cut(torch.zeros(2, 3, 48, 48))
+    windows, place = frames.cut(torch.zeros(2, 3, 48, 48))
     assert (place == 24).all() and (windows == 0).all()
 
 
 def test_figures_at_the_edge_are_cut_without_loss():
     difference = torch.zeros(1, 3, 48, 48)
     difference[..., 44:] = 1
-    windows, place = video.cut(difference)
+    windows, place = frames.cut(difference)
     assert place.item() == 46
-    assert torch.equal(video.paste(windows, place, 48), difference)
+    assert torch.equal(frames.paste(windows, place, 48), difference)
 
 
 def test_a_waving_arm_does_not_move_the_place():
     clips = Theatre().film([Scene("woman", "blue", ("wave",), "left")] * 6, seed=2)
     frames = torch.from_numpy(clips.video).flatten(0, 1).float() - figures.stage(48)
-    _, place = video.cut(frames.permute(0, 3, 1, 2) / 127.5)
+    _, place = cut(frames.permute(0, 3, 1, 2) / 127.5)
     assert place.view(6, 16).diff(dim=1).abs().mean() < 0.05      # pixels
 
 
@@ -82,12 +88,12 @@ def test_a_film_begins_where_its_way_fits_between_the_edges():
 def test_the_energy_score_is_best_for_films_that_vary_like_the_real_ones():
     rng = torch.Generator().manual_seed(0)
     def paths(spread, shift=0.0):
-        return shift + spread * torch.randn(4000, 3, video.PATH, generator=rng)
+        return shift + spread * torch.randn(4000, 3, frames.PATH, generator=rng)
     real = paths(1.0)
     scores = {spread: video.energy_score(real, paths(spread)) for spread in (0.0, 0.5, 1.0, 2.0)}
     assert min(scores, key=scores.get) == 1.0
     assert video.energy_score(real, paths(1.0, shift=0.5)) > scores[1.0] + 0.05
-    fake = torch.zeros(4, 3, video.PATH, requires_grad=True)       # equal films: still no nan
+    fake = torch.zeros(4, 3, frames.PATH, requires_grad=True)       # equal films: still no nan
     video.energy_score(fake.detach(), fake).backward()
     assert fake.grad.isfinite().all()
 
@@ -99,11 +105,11 @@ def test_every_scene_is_filmed_twice_in_a_row():
 
 @pytest.mark.parametrize("size", [32, 48, 64])
 def test_the_autoencoder_fits_films_of_several_sizes(size):
-    autoencoder = video.FrameAutoencoder(size).eval()
+    autoencoder = frames.FrameAutoencoder(size).eval()
     films = Theatre(size).sample(3, seed=1).video
     paths = autoencoder.paths(films)
-    assert paths.shape == (3, 16, video.PATH)
-    assert (paths[:, :, :video.CONTENT].std(1) < 1e-5).all()   # content: one for the whole film
+    assert paths.shape == (3, 16, frames.PATH)
+    assert (paths[:, :, :frames.CONTENT].std(1) < 1e-5).all()   # content: one for the whole film
     again = autoencoder.films(paths)
     assert again.shape == films.shape and again.dtype == np.uint8
 
@@ -112,7 +118,7 @@ def test_attention_rows_sum_to_one_over_the_words_that_are_there():
     generator = video.PathGenerator()
     ids = encode(["a red man walks then runs to the left", "一个男人正在跑步"])
     paths, attention = generator.explained(torch.randn(2, video.LATENT), ids)
-    assert paths.shape == (2, 16, video.PATH) and attention.shape == (2, 16, ids.shape[1])
+    assert paths.shape == (2, 16, frames.PATH) and attention.shape == (2, 16, ids.shape[1])
     assert torch.allclose(attention.sum(2), torch.ones(2, 16), atol=1e-5)
     assert (attention[1, :, 4:] == 0).all() and (attention[0] > 0).all()
 
@@ -132,7 +138,7 @@ def test_padding_changes_neither_network():
 def test_the_discriminator_sees_order_and_captions():
     torch.manual_seed(0)
     discriminator = video.PathDiscriminator()
-    paths, ids = torch.randn(2, 16, video.PATH), encode(["a man walks", "a child waves"])
+    paths, ids = torch.randn(2, 16, frames.PATH), encode(["a man walks", "a child waves"])
     logits = discriminator(paths, ids)[0]
     assert not torch.allclose(logits, discriminator(paths.flip(1), ids)[0], atol=1e-4)
     assert not torch.allclose(logits, discriminator(paths, ids.flip(0))[0], atol=1e-4)
@@ -279,11 +285,11 @@ def test_supervised_training_learns_and_resumes_exactly(tmp_path):
 
 
 def test_all_stages_train_both_networks_and_leave_a_model(small):
-    for stage in video.SHARES:
+    for stage in text_to_video.SHARES:
         tensors, facts = load_checkpoint(small / stage / training.CHECKPOINT)
         assert facts["step"] >= 1 and tensors["log"].isfinite().all()
-    model = video.load_model(small)
-    films = video.film(model, ["a red man walks", "一个孩子挥手"], count=2, seed=1)
+    model = text_to_video.load_model(small)
+    films = text_to_video.film(model, ["a red man walks", "一个孩子挥手"], count=2, seed=1)
     assert films.video.shape == (4, 16, 48, 48, 3) and films.video.dtype == np.uint8
     assert films.audio.shape == (4, 16000) and np.isfinite(films.audio).all()
     assert films.captions[0] == films.captions[1] == "a red man walks"
@@ -298,37 +304,37 @@ def test_all_stages_train_both_networks_and_leave_a_model(small):
 
 def test_a_resumed_training_goes_on_and_a_finished_one_is_not_overwritten(small):
     with pytest.raises(CourseError, match="resume"):
-        video.train_theatre(small, steps=12, films=40)
-    video.train_theatre(small, steps=24, films=40, resume=True)
+        text_to_video.train_theatre(small, steps=12, films=40)
+    text_to_video.train_theatre(small, steps=24, films=40, resume=True)
     steps = {stage: load_checkpoint(small / stage / training.CHECKPOINT)[1]["step"]
-             for stage in video.SHARES}
-    assert steps == {stage: round(24 * share) for stage, share in video.SHARES.items()}
+             for stage in text_to_video.SHARES}
+    assert steps == {stage: round(24 * share) for stage, share in text_to_video.SHARES.items()}
 
 
 def test_an_interrupted_stage_says_how_to_go_on(tmp_path, monkeypatch):
     def interrupt(*how):
         raise KeyboardInterrupt
-    monkeypatch.setattr(video, "reconstruction_loss", interrupt)
+    monkeypatch.setattr(frames, "reconstruction_loss", interrupt)
     with pytest.raises(CourseError, match="resume"):
-        video.train_theatre(tmp_path, steps=12, films=20)
+        text_to_video.train_theatre(tmp_path, steps=12, films=20)
     assert not (tmp_path / "paths").exists()
 
 
 def test_bad_input(small, tmp_path):
-    model = video.load_model(small)
+    model = text_to_video.load_model(small)
     with pytest.raises(CourseError, match="multiple of 16"):
-        video.train_theatre(tmp_path, steps=3, size=50)
+        text_to_video.train_theatre(tmp_path, steps=3, size=50)
     with pytest.raises(CourseError, match="no caption"):
-        video.film(model, [])
+        text_to_video.film(model, [])
     with pytest.raises(CourseError, match="flies"):
-        video.film(model, ["a man flies"])
+        text_to_video.film(model, ["a man flies"])
     with pytest.raises(CourseError, match="npz, .gif or .mp4"):
-        video.film(model, ["a man walks"]).save(tmp_path / "film.avi")
+        text_to_video.film(model, ["a man walks"]).save(tmp_path / "film.avi")
     with pytest.raises(CourseError, match="no file"):
-        video.load_model(tmp_path / "nothing")
+        text_to_video.load_model(tmp_path / "nothing")
     save_checkpoint(tmp_path / training.MODEL, {"x": torch.zeros(1)}, {"model": "mnist"})
     with pytest.raises(CourseError, match="mnist"):
-        video.load_model(tmp_path)
+        text_to_video.load_model(tmp_path)
 
 
 def test_front_door(small, tmp_path, capsys):
@@ -354,39 +360,40 @@ def test_front_door(small, tmp_path, capsys):
 
 
 def test_shipped_model_obeys_its_captions_in_both_languages(shipped):
-    judge = measuring.clip_judge()
+    judge = clips.clip_judge()
     for split, bar in (("train", 0.96), ("heldout", 0.93)):   # 192 of each: the bars less noise
         scenes = Theatre.scenes(192, seed=40_001, split=split)
         for language in captions.LANGUAGES:
             texts = [captions.describe(scene, language=language) for scene in scenes]
-            reading = measuring.read_clips(judge, video.film(shipped, texts, seed=5).video)
-            assert measuring.text_match(reading, texts)["all"] >= bar, (split, language)
+            reading = clips.read_clips(judge, text_to_video.film(shipped, texts, seed=5).video)
+            assert clips.text_match(reading, texts)["all"] >= bar, (split, language)
 
 
 def test_shipped_model_swaps_with_its_captions_and_knows_synonyms(shipped):
-    judge = measuring.clip_judge()
+    judge = clips.clip_judge()
     texts = ["a red man runs to the left", "a blue woman waves to the right"]
     for pair in (texts, texts[::-1], ["a scarlet guy is sprinting to the left",
                                       "a lady in navy is waving a hand towards the right"]):
-        reading = measuring.read_clips(judge, video.film(shipped, pair, 8, seed=2).video)
-        assert measuring.text_match(reading, [text for text in pair for _ in range(8)])["all"] > 0.9
+        reading = clips.read_clips(judge, text_to_video.film(shipped, pair, 8, seed=2).video)
+        assert clips.text_match(reading, [text for text in pair for _ in range(8)])["all"] > 0.9
     article = ["一个男人正在跑步", "男人从走路过渡到跑步", "a man is running",
                "a man goes from walking to running"]
-    reading = measuring.read_clips(judge, video.film(shipped, article, 8, seed=3).video)
-    assert measuring.text_match(reading, [text for text in article for _ in range(8)])["all"] > 0.9
+    reading = clips.read_clips(judge, text_to_video.film(shipped, article, 8, seed=3).video)
+    assert clips.text_match(reading, [text for text in article for _ in range(8)])["all"] > 0.9
 
 
 def test_what_a_caption_leaves_open_varies_with_the_noise(shipped):
-    judge = measuring.clip_judge()
+    judge = clips.clip_judge()
     for text in ("a man is running", "一个男人正在跑步"):
-        reading = measuring.read_clips(judge, video.film(shipped, [text], 48, seed=6).video)
+        reading = clips.read_clips(judge, text_to_video.film(shipped, [text], 48, seed=6).video)
         for name in ("color", "direction"):
             shares = torch.bincount(reading[name].argmax(1), minlength=reading[name].shape[1]) / 48
             assert shares.min() > 0.4 / len(shares), (text, name)
 
 
 def test_who_stands_stands_still(shipped):
-    made = video.film(shipped, ["a red man stands", "a blue woman stands to the left"], 8, 5).video
+    texts = ["a red man stands", "a blue woman stands to the left"]
+    made = text_to_video.film(shipped, texts, 8, 5).video
     change = abs(np.diff(made.astype(int), axis=1)).max(-1) > 4
     assert change.mean() < 0.01
 
@@ -394,7 +401,7 @@ def test_who_stands_stands_still(shipped):
 def _of_one_caption(shipped, action, seed=4):
     """48 films of one caption, generated and real."""
     scene = Scene("man", "red", (action,), "left")
-    made = video.film(shipped, [captions.describe(scene)], 48, seed=seed).video
+    made = text_to_video.film(shipped, [captions.describe(scene)], 48, seed=seed).video
     return made, Theatre().film([scene] * 48, seed=seed).video
 
 
@@ -407,26 +414,26 @@ def test_shipped_model_moves_like_the_real_theatre(shipped):
 @pytest.mark.parametrize("action", ["jump", "wave"])
 def test_shipped_model_begins_anywhere_in_a_movement(shipped, action):
     made, _ = _of_one_caption(shipped, action)
-    assert measuring.spread_of_phase(measuring.read_clips(measuring.clip_judge(), made)["phase"]) \
+    assert measuring.spread_of_phase(clips.read_clips(clips.clip_judge(), made)["phase"]) \
         > 0.5
 
 
 def test_shipped_model_varies_walks(shipped):
     made, real = _of_one_caption(shipped, "walk")
     assert measuring.spread_of_place(made) > 0.6 * measuring.spread_of_place(real)
-    assert measuring.spread_of_phase(measuring.read_clips(measuring.clip_judge(), made)["phase"]) \
+    assert measuring.spread_of_phase(clips.read_clips(clips.clip_judge(), made)["phase"]) \
         > 0.5
 
 
 def test_shipped_model_knows_the_rarest_words(shipped):
     text = ["a red man runs leftwards"]
-    reading = measuring.read_clips(measuring.clip_judge(), video.film(shipped, text, 8, 2).video)
-    assert measuring.text_match(reading, text * 8)["all"] > 0.9
+    reading = clips.read_clips(clips.clip_judge(), text_to_video.film(shipped, text, 8, 2).video)
+    assert clips.text_match(reading, text * 8)["all"] > 0.9
 
 
 def test_shipped_model_starts_in_many_places(shipped):
     scene = Scene("man", "red", ("jump",), "right")
-    made = video.film(shipped, [captions.describe(scene)], 48, seed=3).video
+    made = text_to_video.film(shipped, [captions.describe(scene)], 48, seed=3).video
     real = Theatre().film([scene] * 48, seed=3).video
     assert measuring.spread_of_place(made) >= 0.7 * measuring.spread_of_place(real)
 

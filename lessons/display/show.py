@@ -14,11 +14,13 @@ import torch
 from IPython.display import HTML, display
 from PIL import Image
 
-from lessons import captions, scene
-from lessons.theatre import Theatre
+from lessons.world import captions, scene
+from lessons.world.theatre import Theatre
 
 # Okabe and Ito's colours, told apart by colour-blind readers as well (2008, jfly.uni-koeln.de)
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
+
+
 plt.rcParams.update({"axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY]),
                      "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 90})
 

@@ -13,9 +13,7 @@ import safetensors
 import torch
 from safetensors.torch import save
 
-from lessons.errors import CourseError, nearest
-
-DATA = Path(__file__).resolve().parent.parent / "data"  # shipped weights, listed in weights.json
+from lessons.errors import CourseError
 
 
 def save_checkpoint(path, tensors, facts):
@@ -90,47 +88,6 @@ def load_weights(module, tensors, path):
     except RuntimeError:
         raise CourseError(f"The networks in {path} have other shapes than these: "
                           f"give the folder of the same model, or an empty one.") from None
-
-
-def ship(name, tensors, command, scores):
-    """Write tensors to data/name, and to data/weights.json its command, scores and hash.
-
-    command: what makes the file anew. scores: a dict name -> number.
-    """
-    save_checkpoint(DATA / name, tensors, {"model": Path(name).stem})
-    index = DATA / "weights.json"
-    entries = json.loads(index.read_text()) if index.exists() else {}
-    entries[name] = {"command": command, "scores": scores,
-                     "sha256": hashlib.sha256((DATA / name).read_bytes()).hexdigest()}
-    write_whole(index, (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
-
-
-def in_16_bits(network):
-    """The tensors of a network, those of numbers with a point in 16 bits: what `ship` is given."""
-    return {name: value.half() if value.is_floating_point() else value
-            for name, value in network.state_dict().items()}
-
-
-def listed(name):
-    """What data/weights.json says of the file data/name: its command, scores and sha256."""
-    entries = json.loads((DATA / "weights.json").read_text(encoding="utf-8"))
-    if name not in entries:
-        raise CourseError(f"The course ships no file '{name}'. {nearest(name, entries)}")
-    return entries[name]
-
-
-def shipped(name):
-    """The tensors of data/name, those of 16 bits as float32.
-
-    Raises CourseError where the file is not the one that data/weights.json lists.
-    """
-    path, entry = DATA / name, listed(name)
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
-        raise CourseError(f"The file {path} is not the one that weights.json lists: restore it "
-                          f"with git checkout, or make it anew with {entry['command']}.")
-    tensors, _ = load_checkpoint(path, path.stem)
-    return {key: value.float() if value.is_floating_point() else value
-            for key, value in tensors.items()}
 
 
 def _digest(tensors, facts):

@@ -8,168 +8,36 @@ on its share of the rows, and PyTorch's DistributedDataParallel averages the gra
 """
 
 import copy
-import io
 import os
-import signal
-import sys
 import time
-import warnings
-from contextlib import contextmanager, nullcontext
-from datetime import timedelta
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-from torch import distributed, nn
-from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
 
-from lessons.checkpoints import load_checkpoint, load_weights, must_be_writable, save_checkpoint
+from lessons.engine.checkpoints import (
+    load_checkpoint,
+    load_weights,
+    must_be_writable,
+    save_checkpoint,
+)
+from lessons.engine.distributed import (
+    _as_first,
+    _averaging,
+    _mean,
+    _must_agree,
+    of_first,
+    own_rows,
+    processes,
+    rank,
+)
+from lessons.engine.losses import NonSaturating, r1_penalty
+from lessons.engine.progress import progress
 from lessons.errors import CourseError
-from lessons.losses import NonSaturating, r1_penalty
 
 CHECKPOINT = "training.safetensors"  # in the folder of a run: all that resuming needs
 MODEL = "model.safetensors"          # beside it: the averaged generator alone
-TOGETHER = 4  # rows of a batch that no two processes share: frames of a film, films of a caption
-PATIENCE = timedelta(minutes=30)  # how long a process waits for one that is silent
-ENDED = ("{}: what was trained up to the last checkpoint (at most 30 s ago) is kept; start again "
-         "with --resume.")
-
-
-@contextmanager
-def together(device="auto"):
-    """Train as one with the other processes that torchrun started; alone, change nothing.
-
-    device: as `pick_device` takes it. Gradients travel by NCCL between GPUs, of which each process
-    takes the one with its number on its machine, and by gloo between CPUs. Raises CourseError when
-    there are fewer GPUs than processes, and when another process ends before its time.
-    """
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        yield
-        return
-    gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
-    number = int(os.environ["LOCAL_RANK"])
-    if gpus and number >= gpus:
-        raise CourseError(f"This machine has {gpus} GPUs, too few for process {number}: start as "
-                          f"many processes as there are GPUs, with --nproc-per-node {gpus}.")
-    if gpus:
-        torch.cuda.set_device(number)  # from here on "cuda" means this one
-    warnings.filterwarnings("ignore", "Grad strides do not match")  # of a 1 x 1 convolution
-    before = signal.signal(signal.SIGTERM, _told_to_end)  # torchrun's word to the survivors
-    try:
-        distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
-        yield
-    except RuntimeError as error:
-        if not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
-            raise
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which comes now, and would cut the sentence
-        raise CourseError(ENDED.format("Another process of this training has ended")) from None
-    else:
-        signal.signal(signal.SIGTERM, before)
-    finally:
-        if _joined():
-            distributed.destroy_process_group()
-
-
-def _told_to_end(*_):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise CourseError(ENDED.format("Another process of this training has ended, or all were told "
-                                   "to end"))
-
-
-def _joined():
-    return distributed.is_available() and distributed.is_initialized()
-
-
-def processes():
-    """How many processes train as one: 1, but inside of `together`."""
-    return distributed.get_world_size() if _joined() else 1
-
-
-def rank():
-    """The number of this process among them; 0 is the first one, which alone writes and speaks."""
-    return distributed.get_rank() if _joined() else 0
-
-
-def own_rows(rows):
-    """Those rows of a joint batch (N, ...) that this process works on: (N / processes, ...)."""
-    return rows.chunk(processes())[rank()]
-
-
-def of_first(value):
-    """The first process's value of a tensor, or of a number, in all of them."""
-    if processes() == 1:
-        return value
-    number = not torch.is_tensor(value)
-    sent = torch.tensor(value, dtype=torch.float64) if number else value.contiguous().clone()
-    distributed.broadcast(sent, 0)
-    return sent.item() if number else sent
-
-
-@contextmanager
-def first_alone():
-    """The first process does what stands inside, as making a cache, before the others do."""
-    for turn in (1, 0):
-        if (rank() == 0) == turn:
-            yield
-        if processes() > 1:
-            distributed.barrier()
-
-
-def gathered(rows):
-    """Rows (N, ...) of each process -> those of all (processes N, ...), in all of them.
-
-    For a loss that compares rows of the joint batch. Every process must compute the same loss.
-    """
-    return rows if processes() == 1 else _Gathered.apply(rows)
-
-
-class _Gathered(torch.autograd.Function):
-    """All rows forward; backward, the gradient of those that this process gave.
-
-    The loss is of all rows in every process, so that this gradient is complete. It is multiplied
-    by the number of processes, by which DistributedDataParallel divides what it has added up.
-    """
-
-    @staticmethod
-    def forward(_, rows):
-        parts = [torch.empty_like(rows) for _ in range(processes())]
-        distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(_, gradient):
-        return processes() * own_rows(gradient)
-
-
-class _Loss(nn.Module):
-    """What DistributedDataParallel wraps: the weights of a network, and a forward that hands on its
-    loss.
-
-    It averages the gradients of what comes out of forward. Given the whole loss, it need not know
-    that the discriminator was asked several times, or that penalties hold gradients themselves.
-    """
-
-    def __init__(self, weights):
-        super().__init__()
-        self.weights = nn.ParameterList(weights)
-
-    def forward(self, loss):
-        return loss + 0 * sum(weight.sum() for weight in self.weights)  # it waits for every weight
-
-
-def _averaging(run):
-    """{name of a network: DistributedDataParallel around its loss}; empty for one process."""
-    if processes() == 1:
-        return {}
-    return {part: DistributedDataParallel(_Loss(optimizer.param_groups[0]["params"]))
-            for part, optimizer in run.optimizers.items()}
-
-
-def _as_first(run):
-    """Give all processes the first one's networks, down to what their batch norms have counted."""
-    for part in run.parts if processes() > 1 else ():
-        for value in getattr(run, part).state_dict().values():
-            value.copy_(of_first(value))
 
 
 def pick_device(name="auto"):
@@ -507,42 +375,6 @@ def _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
     if folder:
         run.save(folder)
     return run
-
-
-def _must_agree(run, batch, length):
-    """Raise where several processes could not train as one: a batch that does not divide, or
-    runs that stand at different steps, as when not all see one folder."""
-    if batch % (TOGETHER * processes()) and processes() > 1:
-        raise CourseError(f"A batch of {batch} cannot be shared by {processes()} processes: it "
-                          f"must be a multiple of {TOGETHER * processes()}.")
-    mine = torch.tensor([[run.step, length]], dtype=torch.float64)
-    if (gathered(mine) != mine).any():
-        raise CourseError("The processes stand at different steps, or were told different lengths: "
-                          "start all with one command, and with a folder that every machine sees.")
-
-
-def _mean(row):
-    """A row of the log, averaged over the processes: what the joint batch gives."""
-    if processes() > 1:
-        distributed.all_reduce(row)
-    return row / processes()
-
-
-def progress(**what):
-    """A bar of tqdm on a terminal and in a notebook; in a log, a plain line every half minute."""
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
-        return tqdm(**what, mininterval=0.5)
-    return tqdm(**what, file=_Lines(), mininterval=30, bar_format="{desc}: {n_fmt} of {total_fmt} "
-                "{unit}, {elapsed} gone, {remaining} to go")
-
-
-class _Lines(io.TextIOBase):
-    """Standard error for a log: what tqdm writes, as lines, without going back on any."""
-
-    def write(self, text):
-        if line := text.replace("\r", "").strip():
-            print(line, file=sys.stderr, flush=True)
-        return len(text)
 
 
 def length(**wanted):

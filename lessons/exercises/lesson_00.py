@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from lessons import captions, measuring
+from lessons import measuring
 from lessons.exercises import Exercise
+from lessons.signals import windows
+from lessons.world import captions
 
 
 def _videos():
@@ -57,15 +59,15 @@ def _stages():
 
 
 def _height(video):
-    return measuring.place(video.swapaxes(2, 3))
+    return windows.place(video.swapaxes(2, 3))
 
 
 def _in_pixels(video):
-    return measuring.place(video) * video.shape[3] - 0.5
+    return windows.place(video) * video.shape[3] - 0.5
 
 
 def _edges(video):
-    return measuring.place(video) - 0.5 / video.shape[3]
+    return windows.place(video) - 0.5 / video.shape[3]
 
 
 def _no_threshold(video):
@@ -75,10 +77,10 @@ def _no_threshold(video):
 
 
 def _from_90(video):
-    return measuring.place(np.where(video == 90, 91, video))
+    return windows.place(np.where(video == 90, 91, video))
 
 
-Exercise("0.3", ours=measuring.place, cases=_stages, mistakes=[
+Exercise("0.3", ours=windows.place, cases=_stages, mistakes=[
     ("This is the height of the figure, not its place from left to right: axis 2 counts rows, "
      "axis 3 counts columns.", _height),
     ("This is the place in pixels: divide by the width, so that 0 is the left edge and 1 the "

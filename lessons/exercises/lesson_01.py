@@ -4,8 +4,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons import losses, measuring, mlp_gan, training
+from lessons import mlp_gan
+from lessons.engine import losses, training
 from lessons.exercises import Exercise, rng
+from lessons.judges import digits
 
 
 def _weights(module):
@@ -323,7 +325,7 @@ Exercise("1.6", ours=mlp_gan.generator_step, cases=_games, mistakes=[
 
 
 # 1.7 ------------------------------------------------------------------------------------------
-Exercise("1.7", ours=measuring.digit_shares,
+Exercise("1.7", ours=digits.digit_shares,
          cases=lambda: [(torch.randn(n, 10, generator=rng(n)) * 2,) for n in (23, 40)],
          mistakes=[
     ("These are counts: divide by the number of images.",

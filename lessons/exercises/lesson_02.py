@@ -3,8 +3,10 @@
 import torch
 from torch.nn import functional as F
 
-from lessons import losses, measuring
+from lessons import measuring
+from lessons.engine import losses
 from lessons.exercises import Exercise, rng
+from lessons.judges import clips
 
 
 def _number(answer, *arguments):
@@ -25,7 +27,7 @@ def _readings():
     return cases
 
 
-Exercise("2.1", ours=measuring.follows, cases=_readings, mistakes=[
+Exercise("2.1", ours=clips.follows, cases=_readings, mistakes=[
     ("What a caption leaves open (-1) counts as wrong in yours: it must not count at all.",
      lambda read, said: (read == said).all(dim=1).float()),
     ("One attribute that is right is enough in yours: everything said must be read.",

@@ -3,8 +3,9 @@
 import torch
 from torch.nn import functional as F
 
-from lessons import text_conditioning as text
+from lessons import text_conditioning
 from lessons.exercises import Exercise, rng
+from lessons.world import vocabulary
 
 
 # 3.1 -------------------------------------------------------------------------------------------
@@ -23,7 +24,7 @@ def _there(ids):
     return (ids > 0)[..., None]
 
 
-Exercise("3.1", ours=text.mean_of_words, cases=_words, mistakes=[
+Exercise("3.1", ours=text_conditioning.mean_of_words, cases=_words, mistakes=[
     ("Padding counts as a word: multiply by the mask before you sum, and divide by the number of "
      "words that are there.", lambda words, ids: words.mean(1)),
     ("The padding is masked out of the sum, but you divide by L: a short caption comes out too "
@@ -58,7 +59,7 @@ def _logits(matching, features, sentence):
 
 
 def _matching(forward):
-    class Wrong(text.Matching):
+    class Wrong(text_conditioning.Matching):
         pass
     Wrong.forward = forward
     return Wrong
@@ -84,7 +85,7 @@ _FORWARDS = [
     ("You summed over the whole batch: each picture has its own product, so sum over axis 1.",
      lambda self, f, s: _real(self, f) + (self.project(f) * s).sum() / s.shape[1] ** 0.5),
 ]
-Exercise("3.2", ours=text.Matching, cases=_projections, observe=_logits,
+Exercise("3.2", ours=text_conditioning.Matching, cases=_projections, observe=_logits,
          mistakes=[(message, _matching(forward)) for message, forward in _FORWARDS])
 
 
@@ -98,20 +99,20 @@ def _pairs():
     cases = []
     for seed, texts in enumerate(batches):
         own, wrong = torch.randn(2, len(texts), generator=rng(seed))
-        cases.append((own, wrong, text.meanings(texts)[:, text.SHOWN]))
+        cases.append((own, wrong, vocabulary.meanings(texts)[:, text_conditioning.SHOWN]))
     return cases
 
 
 def _truly(said, step=-1):
     rows = torch.arange(len(said))
-    return ~text.compatible(said)[rows, rows.roll(step)]
+    return ~text_conditioning.compatible(said)[rows, rows.roll(step)]
 
 
 def _over(truly, values):
     return (values * truly).sum() / truly.sum().clamp(min=1)
 
 
-Exercise("3.3", ours=text.mismatched_loss, cases=_pairs, mistakes=[
+Exercise("3.3", ours=text_conditioning.mismatched_loss, cases=_pairs, mistakes=[
     ("The two logits are swapped: the loss must fall when the own caption has the higher one.",
      lambda own, wrong, said: _over(_truly(said), F.softplus(own - wrong))),
     ("Every neighbour counts as wrong, also the one that fits by chance: leave out the pairs that "
@@ -138,14 +139,14 @@ def _share(values):
     return float(values.float().mean())
 
 
-Exercise("3.4", ours=text.prefers, cases=_preferences, mistakes=[
+Exercise("3.4", ours=text_conditioning.prefers, cases=_preferences, mistakes=[
     ("A tie counts as lost: a discriminator that ignores captions, all of whose pairs are ties, "
      "would get 0 and seem to prefer the wrong ones. Count a tie as a half.",
      lambda right, wrong: _share(right > wrong)),
     ("A tie counts as won: a discriminator that ignores captions would get 1 and seem perfect. "
      "Count a tie as a half.", lambda right, wrong: _share(right >= wrong)),
     ("Right and wrong are swapped: this is how often the wrong caption wins.",
-     lambda right, wrong: 1 - text.prefers(right, wrong)),
+     lambda right, wrong: 1 - text_conditioning.prefers(right, wrong)),
     ("This is by how much the right caption is ahead, not how often.",
      lambda right, wrong: float((right - wrong).mean())),
 ])

@@ -4,9 +4,10 @@ import math
 
 import torch
 
-from lessons import video
+from lessons import frames, video
 from lessons.exercises import Exercise, rng
-from lessons.video import CONTENT, MOTION, PATH, SLOWEST
+from lessons.frames import CONTENT, MOTION, PATH
+from lessons.video import SLOWEST
 
 
 # 4.1 -------------------------------------------------------------------------------------------
@@ -32,7 +33,7 @@ def _first_frame(codes):
     return torch.cat([content, codes[..., CONTENT:]], 2)
 
 
-Exercise("4.1", ours=video.one_content, cases=_codes, mistakes=[
+Exercise("4.1", ours=frames.one_content, cases=_codes, mistakes=[
     ("You averaged over the films of the batch, axis 0: everyone becomes the same person. The "
      "frames are axis 1.", _averaged([0], 0)),
     ("You averaged the motion as well: now nobody moves.", _averaged([0, 1], 1)),
@@ -57,7 +58,7 @@ def _windows():
 
 def _pasted(crop=None, way="wide"):
     def wrong(windows, place, size):
-        columns = video.window_columns(place, size)[:, None, None].expand_as(windows)
+        columns = frames.window_columns(place, size)[:, None, None].expand_as(windows)
         if way == "late":
             columns = columns + size // 4
         if way == "around":
@@ -72,7 +73,7 @@ def _pasted(crop=None, way="wide"):
 
 
 _MIDDLE = (lambda size: size // 2, lambda size: -(size // 2))
-Exercise("4.2", ours=video.paste, cases=_windows, mistakes=[
+Exercise("4.2", ours=frames.paste, cases=_windows, mistakes=[
     ("The result is as wide as the canvas with its margins: cut size / 2 columns off on either "
      "side.", _pasted()),
     ("You kept the left part of the canvas: the frame is its middle, size / 2 columns in from "

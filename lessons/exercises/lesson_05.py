@@ -7,6 +7,7 @@ import torch
 
 from lessons import attention
 from lessons.exercises import Exercise, both, rng
+from lessons.world.theatre import own_frames
 
 
 # 5.1 -------------------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ def _looked():
         where = torch.zeros(N, 2, L, dtype=torch.bool)
         where[:, 0, 2], where[:, 1, 5] = True, True
         where[::2, 0, 3] = True
-        cases.append((weights, where, attention.own_frames(margin=margin)))
+        cases.append((weights, where, own_frames(margin=margin)))
     return cases
 
 

@@ -8,6 +8,7 @@ import torch
 
 from lessons import audio
 from lessons.exercises import Exercise, rng
+from lessons.signals import spectrogram
 
 
 # 7.1 -------------------------------------------------------------------------------------------
@@ -26,7 +27,7 @@ def _columns(faded=True, size=torch.abs, axis=2, turned=True, hop=None):
     return wrong
 
 
-Exercise("7.1", ours=audio.columns, cases=_waves, mistakes=[
+Exercise("7.1", ours=spectrogram.columns, cases=_waves, mistakes=[
     ("The window is missing: each piece must be faded at both ends before its Fourier transform.",
      _columns(faded=False)),
     ("These are squares: the magnitude is the length of the complex number, abs alone.",
@@ -62,7 +63,7 @@ def _as_numbers(answer, columns, size):
     return result.nan_to_num(1e6, 1e6, -1e6) if isinstance(result, torch.Tensor) else result
 
 
-Exercise("7.2", ours=audio.with_size, cases=_phases, observe=_as_numbers, mistakes=[
+Exercise("7.2", ours=spectrogram.with_size, cases=_phases, observe=_as_numbers, mistakes=[
     ("You multiplied and kept the old magnitude: divide by it first.", lambda x, size: size * x),
     ("0 / 0 is nan, and one nan fills the whole sound in the next round: clamp the divisor, or use "
      "torch.polar with the angle.", lambda x, size: size * x / x.abs()),

@@ -4,10 +4,12 @@ subtitles, and whether two lists of scores lie apart."""
 import torch
 
 from lessons import short_film
-from lessons.captions import Reading
+from lessons.display import subtitles
 from lessons.exercises import Exercise, rng
-from lessons.scene import Scene
 from lessons.short_film import MARGIN
+from lessons.studies import ablation
+from lessons.world.captions import Reading
+from lessons.world.scene import Scene
 
 OPEN = {"actor": "man", "color": "red", "direction": "right", "music": "none"}
 
@@ -120,7 +122,7 @@ def _by_words(words, between, length, most):
     return [between.join(words[i:i + 3]) for i in range(0, len(words), 3)]
 
 
-Exercise("8.3", ours=short_film.wrap, cases=_texts, mistakes=[
+Exercise("8.3", ours=subtitles.wrap, cases=_texts, mistakes=[
     ("Chinese gets gaps: put `between` between the words, not a space.", _wrapped(joint=" ")),
     ("The words stick together: `between` is missing.", _wrapped(joint="")),
     ("A row that fits exactly is broken: it may be as long as `most`.",
@@ -142,7 +144,7 @@ def _by_mean(whole, without):
     return sum(whole) / len(whole) != sum(without) / len(without)
 
 
-Exercise("8.4", ours=short_film.clear, cases=_scores, mistakes=[
+Exercise("8.4", ours=ablation.clear, cases=_scores, mistakes=[
     ("You compare the means: they nearly always differ, even by chance alone. Ask whether the "
      "ranges overlap.", _by_mean),
     ("Only a fall counts for you: for jerk or the Fréchet distance, a rise is the loss. Look at "
@@ -151,5 +153,5 @@ Exercise("8.4", ours=short_film.clear, cases=_scores, mistakes=[
      "be better than the best of the other.",
      lambda whole, without: max(whole) > max(without) or min(whole) < min(without)),
     ("You ask whether they overlap; the question is whether they lie apart.",
-     lambda whole, without: not short_film.clear(whole, without)),
+     lambda whole, without: not ablation.clear(whole, without)),
 ])

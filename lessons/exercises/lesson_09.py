@@ -6,8 +6,9 @@ import re
 
 import torch
 
-from lessons import real_data, speaking_digits
 from lessons.exercises import Exercise, rng
+from lessons.judges import voices
+from lessons.sources import kth, moving_digits
 
 
 # 9.1 -------------------------------------------------------------------------------------------
@@ -34,7 +35,7 @@ def _once(way, low, high):
     return torch.where(way < low, 2 * low - way, way)
 
 
-Exercise("9.1", ours=speaking_digits.folded, cases=_ways, mistakes=[
+Exercise("9.1", ours=moving_digits.folded, cases=_ways, mistakes=[
     ("The digit stops at the wall: clamping holds it there, and it should turn back.",
      _folded(clamp=True)),
     ("It turns back at the first wall only: after the second it leaves. Use a remainder, so that "
@@ -62,7 +63,7 @@ def _read():
     return [(seen, heard), (some(7, 5, 10, seed=4), some(7, 10, seed=5)), (other, said)]
 
 
-Exercise("9.2", ours=speaking_digits.agreement, cases=_read, mistakes=[
+Exercise("9.2", ours=voices.agreement, cases=_read, mistakes=[
     ("You look at the first frame alone: take the mean over the frames first.",
      lambda seen, heard: float((seen[:, 0].argmax(1) == heard.argmax(1)).float().mean())),
     ("You compare frame by frame: a film is one picture of one digit, so take the mean of the "
@@ -117,7 +118,7 @@ def _plain(first=1, last=0):
     return wrong
 
 
-Exercise("9.3", ours=real_data.ranges, cases=_texts, observe=_pairs, mistakes=[
+Exercise("9.3", ours=kth.ranges, cases=_texts, observe=_pairs, mistakes=[
     ("Two things: the first frame of each range is one too high, since Python counts from 0; and "
      "none may begin before an earlier one has ended.", _plain(first=0)),
     ("Two things: the end of each range is one too low, since an end is excluded; and none may "

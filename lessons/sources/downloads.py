@@ -20,12 +20,13 @@ import pooch
 import requests
 import torch
 
+from lessons.engine.progress import progress
 from lessons.errors import CourseError
-from lessons.own_clips import Entry
-from lessons.training import progress
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
            "https://storage.googleapis.com/cvdf-datasets/mnist/")
+
+
 SHA256 = {  # of the four files that LeCun, Cortes and Burges published
     "train-images-idx3-ubyte.gz":
         "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -37,23 +38,18 @@ SHA256 = {  # of the four files that LeCun, Cortes and Burges published
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
 
+
 SPOKEN = "free-spoken-digit-dataset-1.0.10.tar.gz"
 SPOKEN_MIRRORS = (
     "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz",
     "https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/refs/tags/v1.0.10")
+
+
 SPOKEN_SHA256 = "8fed8b0b058a7efa7544bbb3e8e98607ecdcbd47a2f0ea31139cab18a6b679c9"  # see _digest
+
+
 RECORDING = re.compile(r"[^/]+/recordings/(\d_[a-z]+_\d+)\.wav")  # digit, speaker, index
 LARGEST = 1_000_000  # bytes of a recording; the longest has 36,568
-
-KTH_MIRRORS = ("https://www.csc.kth.se/cvap/actions/", "http://www.nada.kth.se/cvap/actions/")
-KTH_SHA256 = "6331f4e4d0d820f306a46c40f82afc39f2486cc8723fe15f4742c14c261ccba7"  # 00sequences.txt
-KTH_PEOPLE = {"train": (11, 12, 13, 14, 15, 16, 17, 18),  # as its authors split them
-              "validation": (19, 20, 21, 23, 24, 25, 1, 4),
-              "test": (22, 2, 3, 5, 6, 7, 8, 9, 10)}
-KTH_ACTIONS = {"walking": ("walks", "走路"), "jogging": ("jogs", "慢跑"),
-               "running": ("runs", "跑步"), "boxing": ("boxes", "打拳"),
-               "handwaving": ("waves both hands", "挥手"), "handclapping": ("claps", "拍手")}
-KTH_LINE = re.compile(r"(person(\d\d)_([a-z]+)_d(\d))\s+frames\s+(\d.*)")
 
 
 def data_home():
@@ -144,75 +140,6 @@ def _samples(content):
             raise CourseError("A recording of the spoken digits is not 8 kHz, mono, 16 bits: "
                               "delete the archive, and it is downloaded anew.")
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
-
-
-# Films of human actions -------------------------------------------------------------------------
-def kth(split="train"):
-    """KTH's films: a person walks, jogs, runs, boxes, waves or claps; 160 x 120, grey, 25 a second.
-
-    split: "train" (760 entries of 8 people where all films are there), "validation" (768 of 8) or
-    "test" (863 of 9). Returns a list of `lessons.own_clips.Entry`: a film's path, a caption, and
-    the range of frames that shows the action, counted from 0, the last one excluded. Within a film
-    the captions are English and Chinese by turns.
-
-    The file 00sequences.txt is downloaded, and lists 2,391 ranges in 599 films (the 600th was never
-    published). It counts from 1; two films have their ranges out of order, which is mended here,
-    and in seven a range begins before the one before has ended, by 1 to 105 frames: it begins where
-    that one ends instead. The films have no published hash and are not downloaded: unpack them
-    anywhere below the folder kth of the cache. Entries are of the films that are there (see
-    `kth_missing`); where there is none, CourseError says what to fetch.
-    Source: Schuldt, Laptev, Caputo, "Recognizing human actions: a local SVM approach", ICPR 2004.
-    """
-    listed, here = _listed(split), _films()
-    entries = [Entry(here[film], caption, first, last) for film in listed if film in here
-               for caption, first, last in listed[film]]
-    if not entries:
-        raise CourseError(f"No film of KTH's split '{split}' is below {data_home() / 'kth'}: "
-                          f"download {KTH_MIRRORS[0]}walking.zip (and likewise jogging, running, "
-                          f"boxing, handwaving, handclapping) and unpack it there.")
-    return entries
-
-
-def kth_missing(split="train"):
-    """The names of the films of a split of `kth` that are listed, but are not in the cache."""
-    here = _films()
-    return [film for film in _listed(split) if film not in here]
-
-
-def _films():
-    """Films anywhere below the folder kth: a dict of "person01_walking_d1_uncomp.avi" -> path."""
-    return {path.name: path for path in sorted((data_home() / "kth").rglob("person*_uncomp.avi"))}
-
-
-def _listed(split):
-    """What 00sequences.txt lists of a split: film -> [(caption, first, last), ...]."""
-    if split not in KTH_PEOPLE:
-        raise CourseError(f"KTH has the splits {', '.join(map(repr, KTH_PEOPLE))}, not '{split}'.")
-    name = "00sequences.txt"
-    text = _fetch("kth", name, [mirror + name for mirror in KTH_MIRRORS],
-                  lambda content: _verified(content, KTH_SHA256).decode("ascii"))
-    found = (KTH_LINE.fullmatch(line.strip()) for line in text.splitlines())
-    return {f"{line[1]}_uncomp.avi": [(_said(line[3], line[4], number), *frames)
-                                      for number, frames in enumerate(ranges(line[5]))]
-            for line in found if line and int(line[2]) in KTH_PEOPLE[split]}
-
-
-def ranges(text):
-    """"1-95, 96-185" as [(0, 95), (95, 185)]: in order, from 0, last excluded, without overlap."""
-    ranges, end = [], 0
-    for first, last in sorted((int(a), int(b)) for a, b in re.findall(r"(\d+)-(\d+)", text)):
-        if last > end:
-            ranges.append((max(first - 1, end), last))
-            end = last
-    return ranges
-
-
-def _said(action, scenario, number):
-    """The caption of a film's range: scenario "4" is indoors; an odd number asks for Chinese."""
-    english, chinese = KTH_ACTIONS[action]
-    if number % 2:
-        return f"一个人在室{'内' if scenario == '4' else '外'}{chinese}"
-    return f"a person {english} {'indoors' if scenario == '4' else 'outdoors'}"
 
 
 # Downloads --------------------------------------------------------------------------------------

@@ -6,15 +6,10 @@ made where they are needed, so that no two are the same and none is kept.
 Axes: N films, T frames of each, H and W pixels, S samples of sound, B frequencies, C columns.
 """
 
-import sys
-
-import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from lessons import audio, checkpoints, measuring, own_clips, real_data
-from lessons.errors import CourseError
+from lessons.sources import downloads, words
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NUMERALS = "零一二三四五六七八九"
@@ -45,7 +40,7 @@ def combinations():
     return [pair for pair in pairs if pair not in held], held
 
 
-VOCABULARY = own_clips.vocabulary(caption(digit, move, way) for digit in range(10)
+VOCABULARY = words.vocabulary(caption(digit, move, way) for digit in range(10)
                                   for move in range(len(MOVES)) for way in range(4))
 
 
@@ -60,13 +55,13 @@ class Digits:
     vocabulary, shape = VOCABULARY, (SIZE, SIZE, 1)
 
     def __init__(self, split="train"):
-        self.images, labels = real_data.mnist(split)
-        waves, spoken, _ = real_data.spoken_digits(split)
+        self.images, labels = downloads.mnist(split)
+        waves, spoken, _ = downloads.spoken_digits(split)
         self.waves = torch.stack([_placed(wave) for wave in waves])            # (M, S)
         self.drawn = [(labels == digit).nonzero()[:, 0] for digit in range(10)]
         self.said = [(spoken == digit).nonzero()[:, 0] for digit in range(10)]
         self.pairs = torch.tensor(combinations()[0])                           # (45, 2)
-        self.ids = own_clips.encode([caption(*pair, way) for pair in self.pairs.tolist()
+        self.ids = words.encode([caption(*pair, way) for pair in self.pairs.tolist()
                                      for way in range(4)], VOCABULARY)         # (4 * 45, L)
 
     def draw(self, n, rng):
@@ -145,145 +140,3 @@ def moving(images, middles):
     each = images.float()[:, None].repeat_interleave(T, 0)                     # (n T, 1, 28, 28)
     frames = F.grid_sample(each, grid, align_corners=False)                    # (n T, 1, H, W)
     return frames.round().to(torch.uint8).view(n, T, SIZE, SIZE, 1)
-
-
-# What does a film show, and what does it say? -------------------------------------------------
-def middles_of(video):
-    """Where the ink is: films uint8 (N, T, H, W, 1) -> its mean place (N, T, 2), in pixels."""
-    ink = torch.as_tensor(video)[..., 0].float() * (torch.as_tensor(video)[..., 0] > 64)
-    total = ink.sum((2, 3)).clamp(min=1)                                       # (N, T)
-    x = (ink.sum(2) * (torch.arange(ink.shape[3]) + 0.5)).sum(2) / total
-    y = (ink.sum(3) * (torch.arange(ink.shape[2]) + 0.5)).sum(2) / total
-    return torch.stack([x, y], 2)                                              # (N, T, 2)
-
-
-def read_moves(video):
-    """Which of MOVES films show, (N,) numbers, -1 for none. It is measured, not learnt.
-
-    Who bounces goes both across and up or down, and turns back by more than 3 pixels; who moves in
-    a line covers at least 8 pixels along it and less than 5 to the sides.
-    """
-    steps = middles_of(video).diff(dim=1)                                      # (N, T - 1, 2)
-    far, net = steps.abs().sum(1), steps.sum(1)                                # (N, 2)
-    back = (far - net.abs()).amax(1)
-    along = net.abs().argmax(1)                                                # 0: x, 1: y
-    most, aside = far.gather(1, along[:, None])[:, 0], far.gather(1, 1 - along[:, None])[:, 0]
-    signed = net.gather(1, along[:, None])[:, 0]
-    line = 2 * along + (signed > 0)                                            # as in MOVES
-    straight = (signed.abs() >= 8) & (aside < 5) & (most - signed.abs() < 3)
-    bounces = (far.amin(1) > 8) & (back > 3)
-    return torch.where(bounces, 4, torch.where(straight, line, -1))
-
-
-def digits_of(video):
-    """The digits of films (N, T, H, W, 1), cut out as MNIST has them: (N, T, 1, 28, 28) in [-1, 1].
-
-    The middle of the ink lies in the middle, as in MNIST.
-    """
-    N, T = video.shape[:2]
-    frames = torch.as_tensor(video).flatten(0, 1)[..., 0].float()[:, None] / 127.5  # 0 to 2
-    shift = middles_of(video).flatten(0, 1) * 2 / SIZE - 1                     # (N T, 2)
-    affine = torch.cat([torch.eye(2).expand(N * T, 2, 2) * 28 / SIZE, shift[..., None]], 2)
-    grid = F.affine_grid(affine, (N * T, 1, 28, 28), align_corners=False)
-    return (F.grid_sample(frames, grid, align_corners=False) - 1).view(N, T, 1, 28, 28)
-
-
-@torch.no_grad()
-def read_digits(video):
-    """How the judge of lesson 1's digits reads each frame of films: probabilities (N, T, 10)."""
-    cut = digits_of(video)
-    return measuring.digit_judge()(cut.flatten(0, 1)).softmax(1).unflatten(0, cut.shape[:2])
-
-
-class VoiceJudge(nn.Module):
-    """Which digit does a voice say? Trained on real recordings alone.
-
-    forward: waves (N, S) -> logits (N, 10). It hears 64 mel bands and may shift what it hears.
-    """
-
-    def __init__(self, width=64):
-        super().__init__()
-        self.register_buffer("mel", audio.mel_filters())
-        self.listen = nn.Sequential(
-            nn.Conv1d(64, width, 5, stride=2, padding=2), nn.BatchNorm1d(width), nn.ReLU(),
-            nn.Conv1d(width, width, 5, stride=2, padding=2), nn.BatchNorm1d(width), nn.ReLU(),
-            nn.Conv1d(width, width, 5, stride=2, padding=2), nn.BatchNorm1d(width), nn.ReLU(),
-            nn.AdaptiveMaxPool1d(5), nn.Flatten(), nn.Dropout(0.3), nn.Linear(5 * width, 10))
-
-    def forward(self, waves):
-        bands = self.mel @ audio.transform(waves).abs()                        # (N, 64, C)
-        return self.listen(torch.log1p(bands / audio.FLOOR) / 3)               # (N, 10)
-
-
-def voice_judge():
-    """The shipped judge of voices (`VoiceJudge` in evaluation mode)."""
-    judge = VoiceJudge()
-    judge.load_state_dict(checkpoints.shipped("voice_judge.safetensors"))
-    return judge.eval()
-
-
-def train_voice_judge(steps=1500, batch=64, seed=0):
-    """A judge of voices, trained on real recordings, earlier or later, louder or softer, and with
-    faint noise."""
-    torch.manual_seed(seed)
-    waves, labels, _ = real_data.spoken_digits("train")
-    waves, judge = torch.stack([_placed(wave) for wave in waves]), VoiceJudge()
-
-    def loss():
-        rows = torch.randint(len(waves), (batch,))
-        heard = waves[rows].roll(int(torch.randint(-1500, 1500, ())), 1)
-        heard = heard * 10 ** (-0.5 * torch.rand(batch, 1))
-        heard = heard + 0.01 * torch.rand(batch, 1) * torch.randn_like(heard)
-        return F.cross_entropy(judge(heard), labels[rows])
-    return measuring._teach(judge, loss, steps)
-
-
-@torch.no_grad()
-def read_voices(waves):
-    """Which digit the judge of voices hears in waves (N, S): probabilities (N, 10)."""
-    judge = voice_judge()
-    return torch.cat([judge(part) for part in torch.as_tensor(waves).split(256)]).softmax(1)
-
-
-def agreement(seen, heard):
-    """The share of films whose picture and voice are read as the same digit, 0 to 1.
-
-    seen (N, T, 10): probabilities of each digit in each frame, of which a film's are the mean;
-    heard (N, 10): those of its sound. Nobody asks here which digit was wanted.
-    """
-    return float((seen.mean(1).argmax(1) == heard.argmax(1)).float().mean())
-
-
-def scores_of(films, truth):
-    """The scores of films (`video.Films`, or anything with video and audio) of captions whose digit
-    and move are truth (N, 2), a dict of floats.
-
-    "digit": the share of all frames in which it is read right; "move": of films that go the right
-    way; "voice": in which the right digit is heard; "agree": see `agreement`; "all": digit (over
-    the whole film), move and voice right at once.
-    """
-    seen, heard, move = read_digits(films.video), read_voices(films.audio), read_moves(films.video)
-    right = torch.stack([seen.mean(1).argmax(1) == truth[:, 0], move == truth[:, 1],
-                         heard.argmax(1) == truth[:, 0]]).float()              # (3, N)
-    every = (seen.argmax(2) == truth[:, :1]).float()                           # (N, T)
-    return {"digit": float(every.mean()), "move": float(right[1].mean()),
-            "voice": float(right[2].mean()), "agree": agreement(seen, heard),
-            "all": float(right.amin(0).mean())}
-
-
-def main():
-    """Train the judge of voices and ship it with the share of test recordings that it reads."""
-    if sys.argv[1:] != ["judge"]:
-        raise CourseError("Say what to train: python -m lessons.speaking_digits judge.")
-    judge = train_voice_judge().eval()
-    waves, labels, _ = real_data.spoken_digits("test")
-    with torch.no_grad():
-        right = judge(torch.stack([_placed(wave) for wave in waves])).argmax(1) == labels
-    checkpoints.ship("voice_judge.safetensors", checkpoints.in_16_bits(judge),
-                     "python -m lessons.speaking_digits judge",
-                     {"test recordings": round(float(right.float().mean()), 4)})
-    print(f"voice_judge.safetensors: {np.mean(right.tolist()):.1%} of {len(labels)} recordings")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """The scoreboard: what each lesson's model reached, beside what chance and real films reach.
 
-One row a lesson in data/scoreboard.json. `python -m lessons.scoreboard` writes it anew from the
-scores that data/weights.json and data/losses.json hold, and from fresh real films.
+One row a lesson in data/scoreboard.json. `python -m lessons study scoreboard` writes it anew from
+the scores that data/weights.json and data/losses.json hold, and from fresh real films.
 """
 
 import json
@@ -9,11 +9,16 @@ import json
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lessons import checkpoints, measuring, show
-from lessons.scene import MUSIC
-from lessons.theatre import Theatre
+from lessons.display import show
+from lessons.engine import checkpoints, weights
+from lessons.judges.clips import clip_judge, read_clips, text_match
+from lessons.studies import study
+from lessons.world.scene import MUSIC
+from lessons.world.theatre import Theatre
 
 FILE = "scoreboard.json"
+
+
 # key -> (title, whether it is a share, the best value; None where no value is best)
 COLUMNS = {"train": ("captions\nobeyed", True, 1), "heldout": ("held-out\ncaptions", True, 1),
            "realism": ("Fréchet\n/ floor", False, 1), "variety": ("variety\nof place", False, 1),
@@ -22,6 +27,8 @@ COLUMNS = {"train": ("captions\nobeyed", True, 1), "heldout": ("held-out\ncaptio
            "music": ("music as\nasked", True, 1), "sound": ("Fréchet\nof sound", False, 1),
            "parameters": ("weights\n(million)", False, None),
            "minutes": ("training\n(minutes)", False, None)}
+
+
 NAMES = 4.6  # the width of the names, in columns
 
 
@@ -31,7 +38,7 @@ def read():
 
     scores: a dict with some of COLUMNS -> float; what is missing was not measured.
     """
-    return json.loads((checkpoints.DATA / FILE).read_text(encoding="utf-8"))
+    return json.loads((weights.DATA / FILE).read_text(encoding="utf-8"))
 
 
 def write_row(lesson, name, scores, board=None):
@@ -45,7 +52,7 @@ def write_row(lesson, name, scores, board=None):
     rows.append({"lesson": lesson, "name": name, "scores": _tidy(scores)})
     board = board | {"rows": sorted(rows, key=lambda row: row["lesson"])}
     text = json.dumps(board, indent=1, ensure_ascii=False) + "\n"
-    checkpoints.write_whole(checkpoints.DATA / FILE, text.encode())
+    checkpoints.write_whole(weights.DATA / FILE, text.encode())
     return board
 
 
@@ -56,14 +63,14 @@ def _tidy(scores):
 
 def from_shipped(name, minutes=None):
     """The scores, with keys of COLUMNS, that data/weights.json lists for the file data/name."""
-    scores = dict(checkpoints.listed(name)["scores"])
+    scores = dict(weights.listed(name)["scores"])
     if "frechet" in scores:
         scores["realism"] = scores["frechet"] / scores["floor"]
     if "variety of place" in scores:
         scores["variety"] = scores["variety of place"]
     if "sound frechet" in scores:
         scores["sound"] = scores["sound frechet"] / scores["sound floor"]
-    scores["parameters"] = sum(value.numel() for value in checkpoints.shipped(name).values()) / 1e6
+    scores["parameters"] = sum(value.numel() for value in weights.shipped(name).values()) / 1e6
     if minutes:
         scores["minutes"] = minutes
     return scores
@@ -74,18 +81,18 @@ def chance_and_ceiling(n=512, seed=50_000):
 
     All the ratios of COLUMNS have real films below the line, so that theirs are 1.
     """
-    chance, judge = {}, measuring.clip_judge()
+    chance, judge = {}, clip_judge()
     ceiling = dict.fromkeys(("realism", "variety", "dynamics", "flicker", "legs", "sound"), 1.0)
-    ears, heard = (checkpoints.listed(f"{name}.safetensors")["scores"]
+    ears, heard = (weights.listed(f"{name}.safetensors")["scores"]
                    for name in ("sound_judge", "sound"))
     chance |= {"music": 1 / len(MUSIC), "sync": heard["sync shuffled"]}
     ceiling |= {"music": ears["train music"], "sync": heard["sync real"]}
     for split in ("train", "heldout"):
         clips = Theatre().sample(n, seed, split)
-        reading = measuring.read_clips(judge, clips.video)
+        reading = read_clips(judge, clips.video)
         swapped = clips.captions[1:] + clips.captions[:1]
-        ceiling[split] = measuring.text_match(reading, clips.captions)["all"]
-        chance[split] = measuring.text_match(reading, swapped)["all"]
+        ceiling[split] = text_match(reading, clips.captions)["all"]
+        chance[split] = text_match(reading, swapped)["all"]
     return _tidy(chance), _tidy(ceiling)
 
 
@@ -146,12 +153,12 @@ def _bar(ax, x, y, share, outer):
             solid_capstyle="butt")
 
 
-def main():
+def compare(found=None, write=None):
     """Write the scoreboard anew from what was measured, row by row."""
     chance, ceiling = chance_and_ceiling()
     board = {"chance": chance, "ceiling": ceiling, "rows": []}
     board = write_row(1, "MLP GAN (digits)", from_shipped("mnist.safetensors", minutes=3), board)
-    found = measuring.compared()["losses"]
+    found = study.found("losses")["losses"]
     name, runs = min(((name, loss["runs"]) for name, loss in found.items()),
                      key=lambda item: np.mean([run["frechet"] for run in item[1]]))
     scores = {"realism": np.mean([run["frechet"] / run["floor"] for run in runs]),
@@ -164,7 +171,3 @@ def main():
     both = {key: films[key] + heard[key] for key in ("parameters", "minutes")}
     write_row(7, "films with sound", heard | films | both)
     print(describe(read()))
-
-
-if __name__ == "__main__":
-    main()

@@ -9,10 +9,11 @@ import unicodedata
 from dataclasses import dataclass
 
 from lessons.errors import CourseError, nearest
-from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
+from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
 
 LANGUAGES = ("en", "zh")
 LONGEST = 200  # characters of a caption
+
 
 # slot -> value -> phrases, the first being the plain one. A value of None leaves the slot open.
 ENGLISH = {
@@ -33,6 +34,8 @@ ENGLISH = {
     "": {"": "a an the is and then first from to into towards toward facing going goes in dressed "
              "wearing clothes with while as background accompanied by|goes with|and then|to the"},
 }
+
+
 CHINESE = {
     "actor": {"man": "男人 男子 男士", "woman": "女人 女子 女士", "child": "孩子 小孩 儿童",
               None: "主角 主人公 有人 人"},

@@ -11,15 +11,18 @@ import math
 
 import torch
 
-from lessons.scene import ACTIONS, ACTORS, COLORS
+from lessons.world.scene import ACTIONS, ACTORS, COLORS
 
 GROUND = 0.90  # y of the ground, in frame heights
 CHANGE = 0.15  # seconds: how gradually one action becomes another (scale of the sigmoid)
+
 
 # What makes an action, all of it blended when one becomes another. Cadence stays below 1.4 Hz:
 # at 8 frames per second a faster gait would seem to run backwards.
 PARAMETERS = ("cadence", "speed", "duty", "lift", "kick", "bounce", "leap", "lean",
               "swing", "elbow", "raise", "wave", "offset", "spread")
+
+
 STYLES = torch.tensor([
     # Hz  frames/s duty lift  kick  bounce leap  lean  swing elbow raise wave offset spread
     [0.00, 0.00, 0.60, 0.00, 0.00, 0.000, 0.00, 0.00, 0.00, 0.15, 0.0, 0.0, 0.50, 0.07],  # stand
@@ -29,10 +32,12 @@ STYLES = torch.tensor([
     [1.30, 0.00, 0.60, 0.00, 0.00, 0.000, 0.00, 0.00, 0.00, 0.15, 0.0, 1.0, 0.50, 0.07],  # wave
 ])
 
+
 # height (frame heights), hip, shoulder, head centre, head radius (body heights)
 BUILDS = torch.tensor([[0.63, 0.49, 0.79, 0.90, 0.078],   # man
                        [0.59, 0.49, 0.77, 0.88, 0.080],   # woman
                        [0.44, 0.42, 0.66, 0.84, 0.140]])  # child
+
 
 CLOTHES = torch.tensor([[230, 60, 45], [55, 115, 255], [40, 190, 90], [250, 215, 50]]) / 255.0
 SKIN, SHOE, HAIR = (torch.tensor(rgb) / 255.0

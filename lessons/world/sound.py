@@ -7,10 +7,13 @@ import math
 
 import torch
 
-from lessons.scene import MUSIC
+from lessons.signals.spectrogram import fade
+from lessons.world.scene import MUSIC
 
 # seconds a note, lowest note in Hz, the pattern in semitones above it, loudness
 CALM = (0.5, 130.8, (0, 7, 4, 7), 0.16)                         # slow, from C3, soft
+
+
 CHEERFUL = (0.1667, 523.3, (0, 4, 7, 12, 7, 4, 9, 12), 0.13)    # three times as fast, from C5
 
 
@@ -62,9 +65,3 @@ def music(kinds, chance, samples, rate):
 def soundtrack(steps, tune, rate):
     """Steps and music together, (N, S) in [-1, 1], faded at both ends."""
     return fade(steps + tune, rate).clamp(-1, 1)
-
-
-def fade(waves, rate, seconds=0.004):
-    """Waves (N, S) that rise from zero and sink to zero again within so many seconds: no clicks."""
-    edge = (torch.arange(waves.shape[1], device=waves.device) / (seconds * rate)).clamp(max=1)
-    return waves * edge * edge.flip(0)

@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import torch
 
-from lessons import captions, figures, sound
-from lessons.checkpoints import write_whole
+from lessons.engine.checkpoints import write_whole
 from lessons.errors import CourseError, nearest
-from lessons.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
+from lessons.signals.windows import to_middle
+from lessons.world import captions, figures, sound
+from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
 
 __all__ = ["Clips", "Scene", "Theatre", "is_heldout"]
-
 CHUNK = 2  # clips drawn at once: few enough for the processor's cache
 
 
@@ -186,3 +186,42 @@ def _random_scene(rng):
     first, second = rng.choice(len(ACTIONS), 2, replace=False)
     actions = (ACTIONS[first], ACTIONS[second])[:rng.integers(1, 3)]
     return Scene(actor, color, actions, direction, tune)
+
+
+def first_frames(scenes, seed=0):
+    """The first frames of the films of scenes, seen from near: uint8 (N, 28, 28, 3).
+
+    Drawn at 36 x 36; of these the 28 columns around the figure and the 28 rows above the ground.
+    """
+    ends, radii, colors = figures.capsules(Theatre(36).motion(scenes, seed), torch.zeros(1))
+    parts = zip(ends[:, 0].split(100), radii[:, 0].split(100), colors.split(100), strict=True)
+    frames = torch.cat([figures.draw(*part, 36) for part in parts])    # (N, 36, 36, 3)
+    return to_middle(frames.numpy())[:, 6:34, 4:32]
+
+
+def all_scenes(n, seed):
+    """n scenes in their natural shares, one in ten of them held out."""
+    held = -(-n // 10)
+    return Theatre.scenes(n - held, seed) + Theatre.scenes(held, seed, "heldout")
+
+
+def theatre_figures(n, centred=True, seed=0):
+    """n grey pictures of theatre figures, uint8 (n, 28, 28), in the middle or at random places."""
+    frames = Theatre(28, frames=1).sample(n, seed).video[:, 0]
+    if centred:
+        frames = to_middle(frames)
+    bright = frames.max(axis=3).astype(int)                           # (n, 28, 28)
+    pictures = ((bright - 68).clip(0) * 255 // 187).astype(np.uint8)  # the stage becomes black
+    return torch.from_numpy(pictures)
+
+
+SWITCH = (0.44, 0.56)  # of a film of the theatre: here the second action takes over
+
+
+def own_frames(frames=16, margin=0):
+    """In which frames each of two actions is seen for certain: bool (2, T).
+
+    margin: how many frames away from the switch they must be at least.
+    """
+    t = torch.arange(frames)
+    return torch.stack([t + margin <= SWITCH[0] * frames, t - margin >= SWITCH[1] * frames])

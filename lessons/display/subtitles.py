@@ -1,0 +1,70 @@
+"""Subtitles drawn into a film's pictures."""
+
+import functools
+import re
+
+import numpy as np
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+
+from lessons.world import captions
+
+STRIP = 0.2   # height of the subtitles, in frame heights
+
+
+# families with Chinese characters that come with the usual systems
+CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Zen Hei",
+           "PingFang SC", "Heiti TC", "Microsoft YaHei", "SimHei")
+
+
+def subtitle(line, scene, width):
+    """A line as white words on a dark strip under a picture: uint8 (width / 5, width, 3).
+
+    Chinese is drawn where the machine has a font for it; where it has none, the strip says in
+    English what the scene shows.
+    """
+    chinese = re.search("[\u4e00-\u9fff]", line)
+    font = chinese_font() if chinese else font_file("DejaVu Sans")
+    text, between = (line, "" if chinese else " ") if font else (captions.describe(scene), " ")
+    strip = Image.new("RGB", (width, round(STRIP * width)), (16, 16, 16))
+    draw, size = ImageDraw.Draw(strip), width // 16
+    letters = ImageFont.truetype(font or font_file("DejaVu Sans"), size)
+    rows = wrap(text.split(between) if between else list(text), between,
+                lambda row: draw.textlength(row, letters), 0.94 * width)
+    draw.multiline_text((width / 2, strip.height / 2), "\n".join(rows), "white", letters,
+                        anchor="mm", align="center")
+    return np.asarray(strip)
+
+
+def wrap(words, between, length, most):
+    """Words in rows of which none is longer than `most`: a list of strings. length(row) -> how long
+    it is. A word that is longer by itself stands alone."""
+    rows = [words[0]]
+    for word in words[1:]:
+        longer = rows[-1] + between + word
+        if length(longer) <= most:
+            rows[-1] = longer
+        else:
+            rows.append(word)
+    return rows
+
+
+def font_file(family):
+    """Where the font of a family is, None where the machine has none."""
+    try:
+        return font_manager.findfont(family, fallback_to_default=False)
+    except ValueError:
+        return None
+
+
+@functools.cache
+def chinese_font():
+    """The file of the first of CHINESE that the machine has, None where it has none."""
+    return next(filter(None, map(font_file, CHINESE)), None)
+
+
+def clock(seconds):
+    """A moment as subtitles have it: 3725.5 -> "01:02:05.500"."""
+    thousandths = round(1000 * seconds)
+    return (f"{thousandths // 3_600_000:02}:{thousandths // 60_000 % 60:02}:"
+            f"{thousandths // 1000 % 60:02}.{thousandths % 1000:03}")
