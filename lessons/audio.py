@@ -221,7 +221,7 @@ class SoundMaker(nn.Module):
         being equally likely.
         """
         ids = with_music(ids, (evenly(z[:, 0]) * len(MUSIC)).long())
-        return to_wave(self.generator(z, ids, (paths - self.middle) / self.spread).float().cpu())
+        return to_wave(self.generator(z, ids, (paths - self.middle) / self.spread).cpu())
 
 
 def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped", seed=0,

@@ -312,15 +312,13 @@ class ClipMaker(nn.Module):
     def forward(self, z, ids, noise):
         """z (N, LATENT), captions (N, L), noise (N, NOISE) -> films uint8 (N, T, H, W, C),
         attention (N, T, L), waves (N, S)."""
-        with training.mixed_precision(z.device):
-            paths, attention = self.generator.explained(z, ids)
-            paths = inside(paths.float() * self.spread + self.middle, self.edges)
-            levels = self.sound(noise, ids, (paths - self.middle) / self.spread) \
-                if self.sound else None
-            waves = torch.zeros(len(z), clip.SAMPLES) if levels is None else \
-                spectrogram.to_wave(levels.float().cpu())
-            films = self.autoencoder.films(paths)
-        return films, attention.float().cpu(), waves
+        paths, attention = self.generator.explained(z, ids)
+        paths = inside(paths * self.spread + self.middle, self.edges)
+        waves = torch.zeros(len(z), clip.SAMPLES)
+        if self.sound:
+            levels = self.sound(noise, ids, (paths - self.middle) / self.spread)
+            waves = spectrogram.to_wave(levels.cpu())
+        return self.autoencoder.films(paths), attention.cpu(), waves
 
 
 def inside(paths, edges):

@@ -82,17 +82,16 @@ def numbers(version):
 def _processor():
     import torch
 
-    from lessons.engine.training import mixed_precision
-    fast = isinstance(mixed_precision(torch.device("cpu")), torch.autocast)
-    return f"{os.cpu_count()} cores" + (", with fast bfloat16" if fast else "")
+    from lessons.engine.training import precision
+    return f"{os.cpu_count()} cores, training in {precision(torch.device('cpu'))}"
 
 
 def _gpu():
-    from lessons.engine.training import pick_device
+    from lessons.engine.training import pick_device, precision
     device = pick_device("auto")
     if device.type == "cpu":
         raise RuntimeError("none found: everything works without, only slower")
-    return device.type
+    return f"{device.type}, training in {precision(device)}"
 
 
 def _disk():

@@ -181,7 +181,7 @@ def importance(windows):
 def reconstruction_loss(autoencoder, frames):
     """How far frames (F, H, W, 3) are from what comes back: errors of colour and of edges."""
     windows, painted = autoencoder(frames)
-    weight, error = importance(windows), painted.float() - windows
+    weight, error = importance(windows), painted - windows
     across = (weight * F.pad(error.diff(dim=3), (0, 1)).abs()).mean()
     down = (weight * F.pad(error.diff(dim=2), (0, 0, 0, 1)).abs()).mean()
     return (weight * (error.abs() + 2 * error.square())).mean() + (across + down) / 2

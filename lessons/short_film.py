@@ -19,7 +19,6 @@ from IPython.display import display
 from lessons import audio, video
 from lessons.display import show
 from lessons.display.subtitles import clock, subtitle
-from lessons.engine import training
 from lessons.engine.checkpoints import write_whole
 from lessons.errors import CourseError
 from lessons.frames import CONTENT, MOTION
@@ -227,14 +226,12 @@ def shoot(model, script, seed=0):
     feet = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)            # evenly spread
     z[:, video.FOOT] = feet.repeat(len(lines))
     ids, kept = encode(spoken).to(device), torch.arange(len(lines))            # (K, L)
-    with training.mixed_precision(device):
-        made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
-        made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
-        paths, attention = (part.float().unflatten(0, (-1, TAKES)) for part in made)
-        best = best_takes(paths)
-        paths = cast(paths[kept, best] * model.spread + model.middle, scenes)  # (K, T, D)
-        paths[..., CONTENT] = stand_where_it_stood(paths[..., CONTENT])
-        wave = soundtrack(model.sound, noise.to(device), ids, paths)           # (K samples,)
+    made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
+    paths, attention = (part.unflatten(0, (-1, TAKES)) for part in made)
+    best = best_takes(paths)
+    paths = cast(paths[kept, best] * model.spread + model.middle, scenes)      # (K, T, D)
+    paths[..., CONTENT] = stand_where_it_stood(paths[..., CONTENT])
+    wave = soundtrack(model.sound, noise.to(device), ids, paths)               # (K samples,)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)
     shots = Films(video=films, audio=wave.reshape(len(lines), -1), captions=spoken,
                   attention=attention[kept, best].cpu().numpy(), words=decode(ids.cpu()))
@@ -253,4 +250,4 @@ def soundtrack(sound, noise, ids, paths):
         return np.zeros(len(ids) * clip.SAMPLES, np.float32)
     levels = sound.generator(noise.expand(len(ids), -1), ids,
                              (paths - sound.middle) / sound.spread)            # (K, B, C)
-    return spectrogram.to_wave(levels.float().cpu().transpose(0, 1).flatten(1)[None])[0].numpy()
+    return spectrogram.to_wave(levels.cpu().transpose(0, 1).flatten(1)[None])[0].numpy()

@@ -42,13 +42,11 @@ class FilmMaker(nn.Module):
         """z (N, LATENT), captions (N, L) -> films uint8 (N, T, H, W, 3), attention (N, T, L), sound
         (N, samples), from noise (N, audio.NOISE); silence without noise, or where `sound` is None.
         """
-        with training.mixed_precision(z.device):
-            paths, attention = self.generator.explained(z, ids)
-            paths = paths.float() * self.spread + self.middle
-            silence = torch.zeros(len(z), round(FRAMES / Films.fps * Films.sample_rate))
-            waves = silence if noise is None or self.sound is None else \
-                self.sound(noise, ids, paths)
-            return self.autoencoder.films(paths), attention.float().cpu(), waves
+        paths, attention = self.generator.explained(z, ids)
+        paths = paths * self.spread + self.middle
+        silence = torch.zeros(len(z), round(FRAMES / Films.fps * Films.sample_rate))
+        waves = silence if noise is None or self.sound is None else self.sound(noise, ids, paths)
+        return self.autoencoder.films(paths), attention.cpu(), waves
 
 
 @dataclass

@@ -140,7 +140,7 @@ def test_verbs_that_change_places_turn_the_films_round():
 
 # The comparison -------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", attention_study.VARIANTS)
-def test_every_variant_can_be_played_and_all_that_it_has_learns(name):
+def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision):
     scenes = Theatre.scenes(20, 1)
     paths = _random(40, 16, frames.PATH)
     run = attention_study.play(name, paths, Wordings(scenes), steps=2)

@@ -133,7 +133,7 @@ def test_the_energy_score_is_least_where_the_spread_is_right():
 
 
 @pytest.mark.parametrize("variant", audio.VARIANTS)
-def test_a_few_steps_move_both_networks(variant, clips, waves):
+def test_a_few_steps_move_both_networks(variant, clips, waves, precision):
     wordings = Wordings(clips.scenes)
     run = audio.train_sound(waves, torch.randn(48, 16, frames.PATH), wordings,
                             vocabulary.kinds_of(clips.scenes), variant=variant, batch=8, steps=2)

@@ -20,6 +20,14 @@ def test_here_all_is_well(capsys):
     assert "MISSING" not in said and "All that the course needs is here." in said
 
 
+def test_the_precision_is_told_with_the_processor(monkeypatch, capsys, precision):
+    assert doctor.report() == 0
+    assert f"cores, training in {precision}\n" in capsys.readouterr().out
+    monkeypatch.setenv("LESSONS_PRECISION", "half")
+    assert doctor.report() == 2
+    assert "LESSONS_PRECISION is 'half'" in capsys.readouterr().out
+
+
 def test_the_command():
     done = subprocess.run([sys.executable, "-m", "lessons", "doctor"], cwd=ROOT,
                           capture_output=True, text=True)

@@ -152,10 +152,11 @@ def test_spreads():
 
 
 def test_judge_training_learns_from_real_films():
-    judge = judges.train_clip_judge(films=64, steps=25, batch=16)
+    judge = judges.train_clip_judge(films=64, steps=60, batch=16)
     clips, _ = judges.real_films(64, 0)
     reading, real = read_clips(judge, clips.video), vocabulary.truth(clips.scenes)
-    assert (reading["color"].argmax(1) == real["color"]).float().mean() > 0.6
+    for name in vocabulary.ATTRIBUTES:  # it knows these films by now: 63 of 64 and more
+        assert (reading[name].argmax(1) == real[name]).float().mean() > 0.9, name
 
 
 def test_what_is_not_shipped_is_told_with_the_nearest_name():

@@ -174,7 +174,7 @@ def test_a_caption_is_wrong_only_by_what_a_first_frame_shows():
     assert text.compatible(said[:, text.SHOWN])[0, 1]
 
 
-def test_a_few_steps_move_what_they_should():
+def test_a_few_steps_move_what_they_should(precision):
     for way, where in (("no caption", "discriminator"),
                        ("projection + wrong captions, frozen words", "generator"),
                        ("projection + contrastive", None)):

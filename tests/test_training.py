@@ -79,7 +79,7 @@ def assert_same(run, other):
 # Resuming ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("stop", [1, 19, 32])
-def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path, dropout, stop):
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path, dropout, stop, precision):
     whole = fit(toy_run(dropout), steps=40)
     fit(toy_run(dropout), failing_draw(stop, KeyboardInterrupt), steps=40, folder=tmp_path)
     torch.rand(7)  # whatever happens in between must not matter
@@ -240,13 +240,14 @@ def test_each_update_moves_its_own_network_alone():
     assert all(p.requires_grad for p in run.discriminator.parameters())
 
 
-def test_the_logged_losses_are_those_of_the_networks():
+def test_the_logged_losses_are_those_of_the_networks(rounding):
     run = toy_run()
     real, fake = torch.ones(8, 2), torch.zeros(8, 2)
     real_logits, fake_logits = run.discriminator(real), run.discriminator(fake)
     value, right = training.update_discriminator(run, NonSaturating, real, fake, [], r1=0)
     softplus = nn.functional.softplus
-    assert torch.allclose(value, (softplus(-real_logits) + softplus(fake_logits)).mean())
+    wanted = (softplus(-real_logits) + softplus(fake_logits)).mean()
+    assert torch.allclose(value, wanted, atol=0, rtol=rounding)  # its slope is at most 1
     told = ((real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()) / 2
     assert right == told
 
@@ -371,6 +372,7 @@ def test_a_device_that_is_not_here_is_told_with_those_that_are(monkeypatch, name
 
 
 def processor(monkeypatch, amx=False, bf16=False):
+    monkeypatch.delenv("LESSONS_PRECISION", raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16, raising=False)
 
@@ -394,9 +396,72 @@ def test_a_cpu_with_bfloat16_uses_it(monkeypatch, gain):
 @pytest.mark.parametrize("generation,gains", [((7, 5), False), ((8, 0), True), ((9, 0), True)])
 @pytest.mark.filterwarnings("ignore:.*CUDA is not available")
 def test_a_gpu_that_only_emulates_bfloat16_uses_none(monkeypatch, generation, gains):
+    processor(monkeypatch)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: generation)
     context = training.mixed_precision(torch.device("cuda"))
     assert isinstance(context, torch.autocast) == gains
+
+
+@pytest.mark.parametrize("gains", [True, False])
+def test_a_person_can_choose_the_precision(monkeypatch, gains):
+    processor(monkeypatch, bf16=gains)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    for wanted in ("float32", "bfloat16"):
+        monkeypatch.setenv("LESSONS_PRECISION", wanted)
+        assert {training.precision(torch.device(kind)) for kind in ("cpu", "cuda")} == {wanted}
+    monkeypatch.setenv("LESSONS_PRECISION", "auto")
+    assert training.precision(torch.device("cpu")) == ("bfloat16" if gains else "float32")
+
+
+@pytest.mark.parametrize("wrong", ["half", "16", "", "BFLOAT16"])
+def test_a_precision_that_is_none_is_told_in_one_sentence(monkeypatch, wrong):
+    monkeypatch.setenv("LESSONS_PRECISION", wrong)
+    with pytest.raises(CourseError) as error:
+        fit(toy_run(), steps=1)
+    assert str(error.value) == (f"The environment variable LESSONS_PRECISION is '{wrong}': set it "
+                                f"to auto, float32 or bfloat16.")
+
+
+def test_networks_answer_in_the_precision_and_losses_and_penalties_do_not(monkeypatch, precision):
+    run, dtypes, penalties = toy_run(), set(), []
+    for network in (run.generator, run.discriminator):
+        network.layers[-1].register_forward_hook(lambda *call: dtypes.add(call[2].dtype))
+
+    class Watched(losses.Relativistic):
+        @staticmethod
+        def discriminator(real_logits, fake_logits):
+            assert real_logits.dtype == fake_logits.dtype == torch.float32
+            return losses.Relativistic.discriminator(real_logits, fake_logits)
+
+    def penalty(judge, data):
+        penalties.append(losses.r1_penalty(judge, data))
+        wanted = losses.r1_penalty(run.discriminator, data)
+        assert torch.equal(penalties[-1], wanted)  # not one bit is lost
+        return penalties[-1]
+    monkeypatch.setattr(training, "r1_penalty", penalty)
+    fit(run, steps=1, loss=Watched, r2=0.5)
+    assert len(penalties) == 2 and getattr(torch, precision) in dtypes
+    assert {value.dtype for value in [*run.log, *run.average.parameters()]} == {torch.float32}
+
+
+def test_a_supervised_loss_is_of_answers_in_float32(precision):
+    seen = []
+
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, x):
+            seen.append(self.layer(x).dtype)
+            return x, self.layer(x)
+
+    def loss(network, x):
+        asked, answer = network(x)
+        assert torch.equal(asked, x) and answer.dtype == torch.float32
+        return answer.square().mean()
+    training.fit_supervised(training.Supervised(Two(), model="toy"), draw, loss, steps=2)
+    assert seen == [getattr(torch, precision)] * 2
 
 
 def test_mixed_precision_changes_the_losses_only_a_little(monkeypatch):
@@ -427,11 +492,32 @@ def test_each_loss_moves_both_sides_the_right_way(loss):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_each_loss_trains_in_the_shared_loop(loss):
+def test_each_loss_trains_in_the_shared_loop(loss, precision):
     penalties = {"r1": 0, "r2": 0} if loss is losses.Wasserstein else {"r1": 0.5, "r2": 0.5}
     run = fit(toy_run(lr=1e-2), steps=600, loss=loss, **penalties)
     z = torch.randn(200, 3, generator=torch.Generator().manual_seed(3))
     assert (run.average(z).mean(0) - 1).abs().max() < 0.5  # the data lie around 1, 1
+
+
+def test_a_number_added_to_all_logits_falls_out_of_a_relativistic_loss():
+    real, fake = (torch.linspace(low, 1, 9)[:, None] for low in (-1, -2))
+    for side in (losses.Relativistic.discriminator, losses.Relativistic.generator):
+        assert torch.allclose(side(real + 3, fake + 3), side(real, fake))
+        assert not torch.allclose(side(real + 3, fake), side(real, fake))
+
+
+def test_what_got_no_gradient_is_named_and_a_bias_that_falls_out_is_not(monkeypatch, precision):
+    monkeypatch.setenv("LESSONS_SMOKE", "1")
+    run = fit(toy_run(), steps=2, loss=losses.Relativistic)
+    training.load_or_train(lambda: "shipped", lambda: run, False)
+    moments = run.optimizers["discriminator"].state
+    moments[run.discriminator.layers[-1].bias]["exp_avg"].zero_()  # what moved it was rounding
+    assert training.load_or_train(lambda: "shipped", lambda: run, False) == "shipped"
+    moments[run.discriminator.layers[0].weight]["exp_avg"].zero_()
+    del run.optimizers["generator"].state[run.generator.layers[2].bias]
+    with pytest.raises(AssertionError, match="no gradient: generator.layers.2.bias, "
+                                             "discriminator.layers.0.weight$"):
+        training.load_or_train(lambda: "shipped", lambda: run, False)
 
 
 def test_the_articles_formula_on_logits():

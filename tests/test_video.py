@@ -258,7 +258,7 @@ def test_penalty_at_generated_data_flattens_the_discriminator():
     assert slope(5.0) < 0.8 * slope(0.0)
 
 
-def test_supervised_training_learns_and_resumes_exactly(tmp_path):
+def test_supervised_training_learns_and_resumes_exactly(tmp_path, precision):
     x = torch.randn(256, 3)
     y = x @ torch.tensor([[1.0], [-2.0], [0.5]])
 
@@ -284,7 +284,9 @@ def test_supervised_training_learns_and_resumes_exactly(tmp_path):
         assert torch.equal(a, b)
 
 
-def test_all_stages_train_both_networks_and_leave_a_model(small):
+def test_all_stages_train_both_networks_and_leave_a_model(tmp_path, precision):
+    small = tmp_path
+    text_to_video.train_theatre(small, steps=12, films=40)
     for stage in text_to_video.SHARES:
         tensors, facts = load_checkpoint(small / stage / training.CHECKPOINT)
         assert facts["step"] >= 1 and tensors["log"].isfinite().all()
@@ -367,6 +369,15 @@ def test_shipped_model_obeys_its_captions_in_both_languages(shipped):
             texts = [captions.describe(scene, language=language) for scene in scenes]
             reading = clips.read_clips(judge, text_to_video.film(shipped, texts, seed=5).video)
             assert clips.text_match(reading, texts)["all"] >= bar, (split, language)
+
+
+def test_a_film_is_the_same_in_every_precision(shipped, monkeypatch):
+    made = []
+    for precision in ("float32", "bfloat16"):
+        monkeypatch.setenv("LESSONS_PRECISION", precision)
+        made.append(text_to_video.film(shipped, ["a red man walks then runs to the left"]))
+    for name in ("video", "audio", "attention"):
+        assert np.array_equal(*(getattr(films, name) for films in made)), name
 
 
 def test_shipped_model_swaps_with_its_captions_and_knows_synonyms(shipped):

@@ -11,6 +11,7 @@ import copy
 import os
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -53,19 +54,34 @@ def pick_device(name="auto"):
     return torch.device(name)
 
 
-def mixed_precision(device):
-    """A context for the forward pass: bfloat16 where the hardware gains from it, else nothing.
+def precision(device):
+    """The numbers in which networks answer while they train: "float32" or "bfloat16".
 
-    NVIDIA GPUs gain from generation 8 (Ampere), and CPUs with AMX or AVX512-BF16; the others,
-    like Colab's T4, emulate it and would lose, a CPU tenfold.
+    The environment variable LESSONS_PRECISION says which. Where it is not set, or "auto", it is
+    bfloat16 where the hardware gains from it: NVIDIA GPUs from generation 8 (Ampere), CPUs with AMX
+    or AVX512-BF16. The others, like Colab's T4, emulate it and would lose, a CPU tenfold. Raises
+    CourseError for any other word.
     """
+    wanted = os.environ.get("LESSONS_PRECISION", "auto")
+    if wanted not in ("auto", "float32", "bfloat16"):
+        raise CourseError(f"The environment variable LESSONS_PRECISION is '{wanted}': set it to "
+                          f"auto, float32 or bfloat16.")
     gains = False
     if device.type == "cuda":
         gains = torch.cuda.get_device_capability(device) >= (8, 0)
     elif device.type == "cpu":
         gains = any(getattr(torch.cpu, test, bool)()
                     for test in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return torch.autocast(device.type, torch.bfloat16) if gains else nullcontext()
+    return wanted if wanted != "auto" else "bfloat16" if gains else "float32"
+
+
+def mixed_precision(device):
+    """A context for what a network answers while it trains: in `precision` of the device.
+
+    All else is float32 on every machine: losses, penalties, averages, films, sound and scores.
+    """
+    mixed = precision(device) == "bfloat16"
+    return torch.autocast(device.type, torch.bfloat16) if mixed else nullcontext()
 
 
 @torch.no_grad()
@@ -241,6 +257,13 @@ def _parts(answer):
     return logits.float(), [part.float() for part in more]
 
 
+def _answer(run, *inputs):
+    """What the network of a `Supervised` run answers, as it trains; in float32, for its loss."""
+    with mixed_precision(run.device):
+        answer = run.network(*inputs)
+    return tuple(part.float() for part in answer) if isinstance(answer, tuple) else answer.float()
+
+
 def _descend(run, part, loss):
     optimizer = run.optimizers[part]
     optimizer.zero_grad(set_to_none=True)
@@ -294,7 +317,8 @@ def fit(run, draw, *, load=None, loss=NonSaturating, latent=100, batch=64, steps
 
 def fit_supervised(run, draw, loss, *, load=None, batch=96, steps=None, minutes=None, folder=None,
                    preview=None, every_seconds=10):
-    """Train a `Supervised` run as `fit` trains a pair: loss(network, *examples) -> a number.
+    """Train a `Supervised` run as `fit` trains a pair: loss(network, *examples) -> a number, where
+    network(...) answers in float32.
 
     draw(n, rng) -> examples, a tuple of tensors of a batch, or with load, which ones they are. The
     learning rate warms up over the first 30 steps.
@@ -302,8 +326,7 @@ def fit_supervised(run, draw, loss, *, load=None, batch=96, steps=None, minutes=
     def one_step(done):
         _set_rate(run, done, warm_up=30)
         examples = _examples(run, draw, load, batch)
-        with mixed_precision(run.device):
-            value = loss(run.network, *examples)
+        value = loss(partial(_answer, run), *examples)
         _descend(run, "network", value)
         return value.detach()[None]
     return _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
@@ -409,9 +432,25 @@ def load_or_train(load, train, live):
     run = train() if live or tested else None
     if tested:
         _must_be_finite(run)
-        for optimizer in run.optimizers.values():
-            assert all(state["exp_avg"].any() for state in optimizer.state.values()), "no gradient"
+        assert not (still := unmoved(run)), f"no gradient: {', '.join(still)}"
     return run.average.eval() if live and not tested else load()
+
+
+def unmoved(run):
+    """Names of the weights to which the last step gave no gradient, though it could have: a list.
+
+    A relativistic loss sees differences of logits alone, from which a number that is added to all
+    of them falls out. So the bias of a discriminator's last layer, the layer with one output, may
+    stay where it began (what moves it is rounding), and does not count.
+    """
+    found = []
+    for part, optimizer in run.optimizers.items():
+        for name, weight in getattr(run, part).named_parameters():
+            last = part == "discriminator" and name.endswith("bias") and len(weight) == 1
+            moved = weight in optimizer.state and optimizer.state[weight]["exp_avg"].any()
+            if weight.requires_grad and not (last or moved):
+                found.append(f"{part}.{name}")
+    return found
 
 
 def _must_be_finite(run):
