@@ -5,13 +5,12 @@ Started by torchrun; all draw the same random numbers, each works on its share o
 
 import os
 import signal
-import warnings
 from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
-from torch import distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import distributed
+from torch.distributed.nn.functional import all_gather
 
 from lessons.errors import CourseError
 
@@ -39,7 +38,6 @@ def together(device="auto"):
                           f"many processes as there are GPUs, with --nproc-per-node {gpus}.")
     if gpus:
         torch.cuda.set_device(number)  # from here on "cuda" means this one
-    warnings.filterwarnings("ignore", "Grad strides do not match")  # of a 1 x 1 convolution
     before = signal.signal(signal.SIGTERM, _told_to_end)  # torchrun's word to the survivors
     try:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
@@ -106,59 +104,29 @@ def gathered(rows):
 
     For a loss that compares rows of the joint batch. Every process must compute the same loss.
     """
-    return rows if processes() == 1 else _Gathered.apply(rows)
+    return torch.cat(all_gather(rows.contiguous())) if processes() > 1 else rows
 
 
-class _Gathered(torch.autograd.Function):
-    """All rows forward; backward, the gradient of those that this process gave.
-
-    The loss is of all rows in every process, so that this gradient is complete. It is multiplied
-    by the number of processes, by which DistributedDataParallel divides what it has added up.
-    """
-
-    @staticmethod
-    def forward(_, rows):
-        parts = [torch.empty_like(rows) for _ in range(processes())]
-        distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(_, gradient):
-        return processes() * own_rows(gradient)
-
-
-class _Loss(nn.Module):
-    """What DistributedDataParallel wraps: the weights of a network, and a forward that hands on its
-    loss.
-
-    It averages the gradients of what comes out of forward. Given the whole loss, it need not know
-    that the discriminator was asked several times, or that penalties hold gradients themselves.
-    """
-
-    def __init__(self, weights):
-        super().__init__()
-        self.weights = nn.ParameterList(weights)
-
-    def forward(self, loss):
-        return loss + 0 * sum(weight.sum() for weight in self.weights)  # it waits for every weight
-
-
-def _averaging(run):
-    """{name of a network: DistributedDataParallel around its loss}; empty for one process."""
+def average_gradients(weights):
+    """Give each weight the mean of its gradients in all processes: that of the joint batch."""
     if processes() == 1:
-        return {}
-    return {part: DistributedDataParallel(_Loss(optimizer.param_groups[0]["params"]))
-            for part, optimizer in run.optimizers.items()}
+        return
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    joint = torch.cat([gradient.flatten() for gradient in gradients])  # one message for all
+    distributed.all_reduce(joint)
+    sizes = [gradient.numel() for gradient in gradients]
+    for gradient, mean in zip(gradients, (joint / processes()).split(sizes), strict=True):
+        gradient.copy_(mean.view_as(gradient))
 
 
-def _as_first(run):
+def copy_first(run):
     """Give all processes the first one's networks, down to what their batch norms have counted."""
     for part in run.parts if processes() > 1 else ():
         for value in getattr(run, part).state_dict().values():
             value.copy_(of_first(value))
 
 
-def _must_agree(run, batch, length):
+def must_agree(run, batch, length):
     """Raise where several processes could not train as one: a batch that does not divide, or
     runs that stand at different steps, as when not all see one folder."""
     if batch % (TOGETHER * processes()) and processes() > 1:
@@ -170,7 +138,7 @@ def _must_agree(run, batch, length):
                           "start all with one command, and with a folder that every machine sees.")
 
 
-def _mean(row):
+def mean_of_all(row):
     """A row of the log, averaged over the processes: what the joint batch gives."""
     if processes() > 1:
         distributed.all_reduce(row)

@@ -4,7 +4,7 @@ Every random number but dropout's comes from one generator on the CPU, whose sta
 checkpoint: a resumed run continues exactly, and a run on another device draws the same data.
 
 Several processes, started by torchrun, train as one (see `together`). All draw the same, each works
-on its share of the rows, and PyTorch's DistributedDataParallel averages the gradients.
+on its share of the rows, and their gradients are averaged.
 """
 
 import copy
@@ -24,10 +24,10 @@ from lessons.engine.checkpoints import (
     save_checkpoint,
 )
 from lessons.engine.distributed import (
-    _as_first,
-    _averaging,
-    _mean,
-    _must_agree,
+    average_gradients,
+    copy_first,
+    mean_of_all,
+    must_agree,
     of_first,
     own_rows,
     processes,
@@ -108,7 +108,7 @@ class _Kept:
         self.model, self.seed, self.lr, self.device = model, seed, lr, torch.device(device)
         self.rng = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # dropout
-        self.optimizers, self.averaging = {}, {}
+        self.optimizers = {}
         self.step, self.seconds, self.waited, self.log = 0, 0.0, 0.0, []
 
     @property
@@ -267,9 +267,8 @@ def _answer(run, *inputs):
 def _descend(run, part, loss):
     optimizer = run.optimizers[part]
     optimizer.zero_grad(set_to_none=True)
-    if run.averaging:
-        loss = run.averaging[part](loss)
     loss.backward()
+    average_gradients(optimizer.param_groups[0]["params"])
     optimizer.step()
 
 
@@ -356,8 +355,8 @@ def _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
     if (steps is None) == (minutes is None) or not (minutes if steps is None else steps) > 0:
         raise CourseError("Say how long to train: either steps=... or minutes=..., not both, "
                           "and more than 0.")
-    _must_agree(run, batch, steps or minutes)
-    _as_first(run)
+    must_agree(run, batch, steps or minutes)
+    copy_first(run)
     if rank():  # the first process alone writes and speaks
         folder = preview = None
     if folder:
@@ -368,11 +367,10 @@ def _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
                    unit="step" if steps else "s", disable=rank() > 0,
                    initial=min(steps, run.step) if steps else round(run.seconds))
     shown = saved = time.perf_counter()
-    run.averaging = _averaging(run)
     try:
         while (done := run.step / steps if steps else run.seconds / (60 * minutes)) < 1:
             start = time.perf_counter()
-            run.log.append(_mean(one_step(done)))
+            run.log.append(mean_of_all(one_step(done)))
             run.step += 1
             now = time.perf_counter()
             run.seconds = of_first(run.seconds + now - start)  # one clock ends all at one step
@@ -387,14 +385,13 @@ def _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
                 run.save(folder)
                 saved = time.perf_counter()
         _must_be_finite(run)
-        _as_first(run)
+        copy_first(run)
     except KeyboardInterrupt:
         _must_be_finite(run)
         if rank() == 0:
             tqdm.write(f"Interrupted at step {run.step}: what was trained until here is kept.")
     finally:
         bar.close()
-        run.averaging = {}
     if folder:
         run.save(folder)
     return run
