@@ -782,6 +782,7 @@ def test_a_killed_process_ends_the_others_with_a_word_and_the_run_goes_on(tmp_pa
 KILL_TWENTY = """
 import itertools, os, random, signal, sys, time, torch
 from pathlib import Path
+from lessons.engine import training
 from lessons.engine.checkpoints import load_checkpoint
 
 def train(more):
