@@ -143,7 +143,7 @@ def test_verbs_that_change_places_turn_the_films_round():
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision):
     scenes = Theatre.scenes(20, 1)
     paths = _random(40, 16, frames.PATH)
-    run = attention_study.play(name, paths, Wordings(scenes), steps=2)
+    run = attention_study.play(name, paths, Wordings(scenes), steps=2, batch=16)
     assert run.step == 2 and torch.stack(run.log).isfinite().all()
     part = attention_study.VARIANTS[name][0] or attention.WordAttention
     assert isinstance(run.generator.what, part) and isinstance(run.generator.who, part)

@@ -244,7 +244,7 @@ def test_the_energy_score_of_frames_alone_does_not_see_changes():
 @pytest.mark.parametrize("name", consistency_study.VARIANTS)
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision):
     wordings = Wordings(Theatre.scenes(10, 1))  # of 20 films, two a scene
-    run = consistency_study.play(name, _random(20, 16, frames.PATH), wordings, steps=2)
+    run = consistency_study.play(name, _random(20, 16, frames.PATH), wordings, steps=2, batch=16)
     assert run.step == 2 and torch.stack(run.log).isfinite().all()
     generator, discriminator, _ = consistency_study.VARIANTS[name]
     assert type(run.discriminator) is discriminator

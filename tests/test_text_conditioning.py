@@ -181,7 +181,7 @@ def test_a_few_steps_move_what_they_should(precision):
         run = text.new_run(way)
         before = [{name: value.clone() for name, value in getattr(run, part).state_dict().items()}
                   for part in ("generator", "discriminator")]
-        run = text.train(way, steps=2)
+        run = text.train(way, steps=2, batch=16)
         for old, part in zip(before, ("generator", "discriminator"), strict=True):
             names = conditioning_study.still(old, getattr(run, part).state_dict())
             assert any(name.startswith("text.") for name in names) == (part == where), (way, part)
