@@ -25,7 +25,7 @@ from lessons.text_conditioning import Matching, TextEncoder, contrastive_loss, e
 from lessons.video import Steps
 from lessons.world import captions
 from lessons.world.scene import MUSIC
-from lessons.world.vocabulary import IDS, WORDS
+from lessons.world.vocabulary import WORDS, is_chinese
 
 NOISE = 8                        # numbers of noise that become one sound
 HANDS = 32                       # of the clock that keeps the time of the music
@@ -34,30 +34,30 @@ MODEL = "sound"                  # the name that a checkpoint of this lesson car
 
 # The networks ---------------------------------------------------------------------------------
 @functools.lru_cache
-def _moods(device):
+def _moods(vocabulary, device):
     """What is added to captions: the words for each of MUSIC in each language, as numbers
-    (languages, 3, 3), and which of WORDS speak of music."""
+    (languages, 3, 3), and which words of the vocabulary speak of music."""
     phrases = {"en": ("without music", "with calm music", "with cheerful music"),
-               "zh": ("没有音乐", "伴着 平静 音乐", "伴着 欢快 音乐")}
+               "zh": ("没有音乐", "配着 平静 音乐", "配着 欢快 音乐")}
     words = [[(row.split() + ["", ""])[:3] for row in phrases[language]]
              for language in captions.LANGUAGES]
     speaks = {word for lexicon in captions.LEXICON.values() for phrase, (slot, _) in lexicon.items()
               if slot == "mood" for word in [*phrase.split(), phrase]}
     speaks -= {phrase for lexicon in captions.LEXICON.values()
                for phrase, (slot, _) in lexicon.items() if slot == ""}         # "in" says nothing
-    return (torch.tensor([[[IDS[word] for word in row] for row in rows] for rows in words],
-                         device=device),
-            torch.tensor([word in speaks for word in WORDS], device=device))
+    return (torch.stack([vocabulary.encode(rows) for rows in words]).to(device),
+            torch.tensor([word in speaks for word in vocabulary], device=device))
 
 
-def with_music(ids, kinds):
+def with_music(ids, kinds, vocabulary):
     """Captions that speak of music: ids (N, L) -> (N, L + 3), with padding where they do already.
 
     kinds (N,): which of MUSIC to add, in words of the caption's language, where none is named.
+    ids: numbers of the words of a `Vocabulary`.
     """
-    words, speaks = _moods(ids.device)
-    chinese = (ids[:, 0] > len(captions.VOCABULARY["en"])).long()              # (N,) 0 or 1
-    added = words[chinese, kinds] * ~speaks[ids].any(1, keepdim=True)          # (N, 3)
+    words, speaks = _moods(vocabulary, ids.device)
+    silent = ~speaks[ids].any(1, keepdim=True)                                 # (N, 1)
+    added = words[is_chinese(ids, vocabulary), kinds] * silent                 # (N, 3)
     return torch.cat([ids, added], 1)
 
 
@@ -72,14 +72,14 @@ class SoundGenerator(nn.Module):
     logarithms a small mistake upwards would be a bang.
     """
 
-    def __init__(self, width=128):
+    def __init__(self, width=128, vocabulary=WORDS):
         super().__init__()
         self.frames = nn.Sequential(nn.Linear(2 * PATH, width), nn.LeakyReLU(0.2),
                                     Steps(width, 3, 1), Steps(width, 3, 1))
         self.spread = nn.Linear(width, A_FRAME * 32)
         self.steps = nn.Sequential(Steps(32, 5, 1), nn.Linear(32, 64), nn.LeakyReLU(0.2),
                                    nn.Linear(64, BINS))
-        self.text = TextEncoder()
+        self.text = TextEncoder(vocabulary)
         self.tune = nn.Sequential(nn.Linear(64 + NOISE, width), nn.LeakyReLU(0.2))
         self.pace = nn.Linear(width, 1)
         self.hands, self.key = nn.Linear(2 * HANDS, width), nn.Linear(width, width)
@@ -124,14 +124,14 @@ class SoundDiscriminator(nn.Module):
     second logit (N,) twice: with the path in its place, and with a path that is early or late.
     """
 
-    def __init__(self, width=96, joint=True):
+    def __init__(self, width=96, joint=True, vocabulary=WORDS):
         super().__init__()
         self.joint = joint
         self.look = nn.Sequential(nn.Linear(BINS, width), nn.LeakyReLU(0.2),
                                   Steps(width, 4, 2), Steps(width, 5, 5))
         self.near = Steps(width, 3, 1)
         self.sum_up = nn.Sequential(nn.Linear(FRAMES * width, 192), nn.LeakyReLU(0.2))
-        self.text = TextEncoder()
+        self.text = TextEncoder(vocabulary)
         self.fits, self.match = Matching(192), nn.Linear(192, 64)
         self.beside = nn.Sequential(nn.Linear(width + 2 * PATH, width), nn.LeakyReLU(0.2),
                                     Steps(width, 3, 1), Steps(width, 3, 1), nn.Linear(width, 1))
@@ -206,9 +206,9 @@ class MusicAndShift:
 class SoundMaker(nn.Module):
     """What makes a film sound: the generator, and the scale of the paths that it knows."""
 
-    def __init__(self):
+    def __init__(self, vocabulary=WORDS):
         super().__init__()
-        self.generator = SoundGenerator()
+        self.generator = SoundGenerator(vocabulary=vocabulary)
         self.register_buffer("middle", torch.zeros(PATH))
         self.register_buffer("spread", torch.ones(PATH))
 
@@ -220,7 +220,8 @@ class SoundMaker(nn.Module):
         Where a caption leaves the music open, the first number of the noise draws it, each of MUSIC
         being equally likely.
         """
-        ids = with_music(ids, (evenly(z[:, 0]) * len(MUSIC)).long())
+        kinds = (evenly(z[:, 0]) * len(MUSIC)).long()                          # (N,)
+        ids = with_music(ids, kinds, self.generator.text.vocabulary)
         return to_wave(self.generator(z, ids, (paths - self.middle) / self.spread).cpu())
 
 
@@ -242,11 +243,12 @@ def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped"
         rows = torch.randint(len(waves), (n // 2,), generator=rng)
         scenes = rows * len(kinds) // len(waves)
         ids, _ = wordings.draw(scenes, rng)
-        once = (spectrogram(waves[rows].float()), with_music(ids, kinds[scenes]), paths[rows],
-                kinds[scenes, None])
+        said = with_music(ids, kinds[scenes], wordings.vocabulary)             # (N, L + 3)
+        once = spectrogram(waves[rows].float()), said, paths[rows], kinds[scenes, None]
         return [part.repeat(2, *[1] * (part.dim() - 1)) for part in once]
-    run = training.Run(SoundGenerator(), SoundDiscriminator(joint=joint), model=MODEL, seed=seed,
-                       device=device)
+    run = training.Run(SoundGenerator(vocabulary=wordings.vocabulary),
+                       SoundDiscriminator(joint=joint, vocabulary=wordings.vocabulary),
+                       model=MODEL, seed=seed, device=device)
     return training.fit_to_end(run, folder, draw, loss=Relativistic, latent=NOISE, batch=batch,
                                r1=0.5, r2=0.5, extra=MusicAndShift(shift, weight), decay=0.995,
                                **length)
@@ -309,7 +311,7 @@ def scale_of(paths):
 
 def made_of(run, paths):
     """The `SoundMaker` of a finished run; paths: what it learnt from, as the encoder gave them."""
-    maker = SoundMaker().to(paths.device)
+    maker = SoundMaker(run.average.text.vocabulary).to(paths.device)
     maker.generator.load_state_dict(run.average.state_dict())
     maker.middle, maker.spread = scale_of(paths)
     return maker.eval()

@@ -23,12 +23,13 @@ from lessons.attention import WordAttention
 from lessons.engine import checkpoints, distributed, training, weights
 from lessons.engine.checkpoints import load_checkpoint, save_checkpoint
 from lessons.engine.losses import Relativistic
+from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
 from lessons.frames import TOGETHER
 from lessons.signals import clip, spectrogram
 from lessons.signals.clip import FRAMES
 from lessons.signals.windows import cut, paste, places, window_for
-from lessons.sources import moving_digits, words
+from lessons.sources import words
 from lessons.text_conditioning import TextEncoder
 from lessons.text_to_video import Films
 from lessons.video import MatchAndSpread, PathDiscriminator, Steps
@@ -294,7 +295,7 @@ class ClipMaker(nn.Module):
 
     def __init__(self, vocabulary, shape, window, heard, examples):
         super().__init__()
-        self.vocabulary, self.examples = tuple(vocabulary), list(examples)
+        self.vocabulary, self.examples = Vocabulary(vocabulary), list(examples)
         self.autoencoder = ClipAutoencoder(shape, window)
         self.generator = ClipGenerator(len(vocabulary))
         self.sound = ClipSound(len(vocabulary)) if heard else None
@@ -348,7 +349,7 @@ def film(model, texts, count=1, seed=0, chunk=64):
                  audio=torch.cat(waves).numpy(),
                  captions=[text for text in texts for _ in range(count)],
                  attention=torch.cat(attention).numpy(),
-                 words=np.array(model.vocabulary)[ids.numpy()])
+                 words=model.vocabulary.decode(ids))
 
 
 # Training ---------------------------------------------------------------------------------------
@@ -478,10 +479,7 @@ def load_model(place):
     path = Path(place) / training.MODEL
     if str(place) == "digits":
         path = weights.DATA / "digits.safetensors"
-        tensors = weights.shipped(path.name)
-        facts = {"vocabulary": moving_digits.VOCABULARY, "shape": moving_digits.Digits.shape,
-                 "window": (32, 32), "heard": True, "examples": [
-                     moving_digits.caption(*pair) for pair in moving_digits.combinations()[0]]}
+        tensors, facts = weights.shipped(path.name), weights.shipped_facts(path.name)
     else:
         tensors, facts = load_checkpoint(path, MODEL)
     model = ClipMaker(*(facts[name] for name in ("vocabulary", "shape", "window", "heard",

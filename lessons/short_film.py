@@ -8,8 +8,7 @@ Axes: K shots, one a line, M takes of a shot, of which one is kept, T frames of 
 width, D numbers of a path, L words, B frequencies and C columns of a spectrogram.
 """
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +26,13 @@ from lessons.text_to_video import Films
 from lessons.video import LATENT
 from lessons.world import captions
 from lessons.world.scene import Scene
-from lessons.world.vocabulary import decode, encode
+from lessons.world.vocabulary import encode
 
 LINES = 8     # of a script, at most
 TAKES = 32    # of each shot
 MARGIN = 0.2  # frame widths on either side that the middle of a figure keeps off
 ZOOM = 8      # screen pixels of a pixel
 FADE = (0.15, 0.55)  # how much light the first two frames after a cut have, and the last two before
-PRONOUNS = {"he": ("man", "child"), "she": ("woman", "child"), "他": ("man", "child"),
-            "她": ("woman", "child")}
 
 
 # From a script to shots -------------------------------------------------------------------------
@@ -43,7 +40,8 @@ def read_script(text, seed=0):
     """The lines of a script and what each of them shows: a list of strings and one of `Scene`s.
 
     A line may leave open who it is ("then he runs"), the colour, the direction and the music: it
-    takes them from the line before. What the first line leaves open is drawn by chance. Empty lines
+    takes them from the line before, where the same person goes on. What the first line leaves open
+    is drawn by chance. Empty lines
     do not count. Raises CourseError for a script without lines or with more than eight, and for a
     line that cannot be read; the sentence says which.
     """
@@ -60,23 +58,22 @@ def read_script(text, seed=0):
 
 
 def read_line(line, before, rng):
-    """The `Scene` of a line; `before`: that of the line before, None for the first."""
-    named, rest = without_pronoun(line)
-    said = captions.parse(rest)
+    """The `Scene` of a line; `before`: that of the line before, None for the first.
+
+    Somebody new brings a colour and a side of their own; only the music plays on.
+    """
+    said, pronoun = captions.parse(line), captions.pronoun(line)
     if before is None:
         return said.complete(rng)
-    if named and before.actor not in PRONOUNS[named]:
-        raise CourseError(f"'{named}' would be the {before.actor} of the line before: say "
-                          f"'a {before.actor}' or name somebody else.")
+    if pronoun:
+        if before.actor not in captions.COULD_BE[said.actor]:
+            raise CourseError(f"'{pronoun}' would be the {before.actor} of the line before: say "
+                              f"'a {before.actor}' or name somebody else.")
+        said = replace(said, actor=None)
+    if said.actor not in (None, before.actor) or said.color not in (None, before.color):
+        return replace(said, actor=said.actor or before.actor,
+                       music=said.music or before.music).complete(rng)
     return carry_on(before, said)
-
-
-def without_pronoun(line):
-    """A line less "then" and the pronoun that it begins with: (pronoun or None, the rest)."""
-    found = re.match(r"\s*(?:then\s+|and\s+|然后|接着)?(?:(he|she)\s+|(他|她))?(.*)", line,
-                     re.IGNORECASE | re.DOTALL)
-    named = found[1] or found[2]
-    return named and named.lower(), found[3]
 
 
 def carry_on(before, said):
@@ -146,7 +143,7 @@ def cuts(place, scenes, step=0.06):
 
 def language(line):
     """In which language a line of a script is, "en" or "zh"."""
-    return captions.parse(without_pronoun(line)[1]).language
+    return captions.parse(line).language
 
 
 def fade(video, before):
@@ -225,7 +222,8 @@ def shoot(model, script, seed=0):
     z = z.repeat(len(lines) * TAKES, 1)
     feet = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)            # evenly spread
     z[:, video.FOOT] = feet.repeat(len(lines))
-    ids, kept = encode(spoken).to(device), torch.arange(len(lines))            # (K, L)
+    ids = encode(spoken, model.vocabulary).to(device)                          # (K, L)
+    kept = torch.arange(len(lines))
     made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
     paths, attention = (part.unflatten(0, (-1, TAKES)) for part in made)
     best = best_takes(paths)
@@ -234,7 +232,8 @@ def shoot(model, script, seed=0):
     wave = soundtrack(model.sound, noise.to(device), ids, paths)               # (K samples,)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)
     shots = Films(video=films, audio=wave.reshape(len(lines), -1), captions=spoken,
-                  attention=attention[kept, best].cpu().numpy(), words=decode(ids.cpu()))
+                  attention=attention[kept, best].cpu().numpy(),
+                  words=model.vocabulary.decode(ids.cpu()))
     return ShortFilm(films.reshape(-1, *films.shape[2:]), wave, lines, scenes,
                      cuts(paths[..., CONTENT], scenes), shots)
 

@@ -137,12 +137,13 @@ def go_on(model, chapters, seed=0, tries=32):
     as the decoder takes them: T = 16, and 9 for each chapter after the first.
     """
     z = torch.randn(len(chapters[0]), video.LATENT, generator=torch.Generator().manual_seed(seed))
-    whole = model.generator(z, encode(chapters[0]))                            # (N, T, D)
+    whole = model.generator(z, encode(chapters[0], model.vocabulary))          # (N, T, D)
     phases = torch.special.ndtri((torch.arange(tries) + 0.5) / tries)          # evenly spread
     for texts in chapters[1:]:
         several = z.repeat_interleave(tries, 0)
         several[:, FOOT] = phases.repeat(len(z))
-        made = model.generator(several, encode(texts).repeat_interleave(tries, 0))
+        ids = encode(texts, model.vocabulary).repeat_interleave(tries, 0)      # (N tries, L)
+        made = model.generator(several, ids)
         whole = join(whole, made.unflatten(0, (len(z), tries)))
     return whole * model.spread + model.middle
 

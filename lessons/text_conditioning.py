@@ -17,18 +17,19 @@ from torch.nn import functional as F
 
 from lessons.engine import distributed, training, weights
 from lessons.engine.losses import Relativistic
+from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError, nearest
 from lessons.signals import windows
 from lessons.world import captions, theatre
 from lessons.world.scene import ACTORS, COLORS, DIRECTIONS
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import IDS, OPEN, WORDS, Wordings, encode
+from lessons.world.vocabulary import OPEN, WORDS, Wordings, encode, is_chinese
 
 
 @functools.lru_cache
-def _fillers(device):
+def _fillers(vocabulary, device):
     """What may be left open, three pairs for actor, colour and direction: the words to add, as
-    numbers (languages, W), and which of WORDS speak of it (V,), both on a device.
+    numbers (languages, W), and which words of the vocabulary speak of it (V,), both on a device.
 
     Actor and colour are added in English for both languages, the direction in the caption's own:
     trained with English directions alone, all Chinese captions that left it open went right.
@@ -38,9 +39,9 @@ def _fillers(device):
         speaks = {phrase for lexicon in captions.LEXICON.values()
                   for phrase, (kind, value) in lexicon.items() if kind == slot and value}
         words = {"en": values, "zh": ("左", "右") if slot == "direction" else values}
-        found.append((torch.tensor([[IDS[word] for word in words[language]]
-                                    for language in captions.LANGUAGES], device=device),
-                      torch.tensor([word in speaks for word in WORDS], device=device)))
+        found.append((vocabulary.encode([[word for word in words[language] if word in vocabulary]
+                                         for language in captions.LANGUAGES]).to(device),
+                      torch.tensor([word in speaks for word in vocabulary], device=device)))
     return found
 
 
@@ -49,15 +50,17 @@ def evenly(z):
     return (0.5 + 0.5 * torch.erf(z.float() / math.sqrt(2))).clamp(max=1 - 1e-6)
 
 
-def complete(ids, z):
+def complete(ids, z, vocabulary):
     """Captions with a word for each thing that they leave open: ids (N, L) -> (N, L + 3).
 
-    The first three numbers of the noise z (N, any) draw the actor, the colour and the direction,
-    all values being equally likely; padding stands where the caption has said it.
+    ids: numbers of words of the vocabulary. The first three numbers of the noise z (N, any) draw
+    the actor, the colour and the direction, all values being equally likely; padding stands where
+    the caption has said it.
     """
-    chinese = (ids[:, 0] > len(captions.VOCABULARY["en"])).long()              # (N,) 0 or 1
+    chinese = is_chinese(ids, vocabulary)                                      # (N,) 0 or 1
     added = []
-    for u, (values, speaks) in zip(evenly(z[:, :3]).T, _fillers(ids.device), strict=True):
+    for u, (values, speaks) in zip(evenly(z[:, :3]).T, _fillers(vocabulary, ids.device),
+                                   strict=True):
         word = values[chinese, (u * values.shape[1]).long()]
         open_ = ~speaks[ids].any(1)                                            # (N,)
         added.append(word * open_)
@@ -82,12 +85,14 @@ class TextEncoder(nn.Module):
 
         state_i = e_i + mlp(e_i, sum of e_j for j < i, sum of e_j for j > i)
 
-    Padding is zero everywhere and has no influence on anything else.
+    Padding is zero everywhere and has no influence on anything else. vocabulary: the `Vocabulary`
+    of the numbers in ids.
     """
 
-    def __init__(self, width=64):
+    def __init__(self, vocabulary=WORDS, width=64):
         super().__init__()
-        self.embed = nn.Embedding(len(WORDS), width, padding_idx=0)
+        self.vocabulary = vocabulary
+        self.embed = nn.Embedding(len(vocabulary), width, padding_idx=0)
         self.mix = nn.Sequential(nn.Linear(3 * width, 2 * width), nn.LeakyReLU(0.2),
                                  nn.Linear(2 * width, width))
         self.sum_up = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.2),
@@ -177,9 +182,9 @@ class PictureGenerator(nn.Module):
     Source of G(z, t): Mirza and Osindero, 2014, arXiv 1411.1784.
     """
 
-    def __init__(self):
+    def __init__(self, vocabulary=WORDS):
         super().__init__()
-        self.text = TextEncoder()
+        self.text = TextEncoder(vocabulary)
         self.layers = nn.Sequential(
             nn.Linear(LATENT + 64, 256), nn.LeakyReLU(0.2),
             nn.Linear(256, 320), nn.LeakyReLU(0.2),
@@ -328,8 +333,8 @@ def train(way, seed=0, *, device="cpu", **how):
 def draw_pictures(generator, texts, seed=0):
     """A picture of each caption: float (N, 3, 28, 28) in [-1, 1]."""
     z = torch.randn(len(texts), LATENT, generator=torch.Generator().manual_seed(seed))
-    return torch.cat([generator(*part) for part in zip(z.split(500), encode(texts).split(500),
-                                                       strict=True)])
+    ids = encode(texts, generator.text.vocabulary)                             # (N, L)
+    return torch.cat([generator(*part) for part in zip(z.split(500), ids.split(500), strict=True)])
 
 
 def prefers(right, wrong):
@@ -342,6 +347,7 @@ def prefers(right, wrong):
 
 def finished():
     """The generator of pictures that the course ships."""
-    generator = PictureGenerator()
-    generator.load_state_dict(weights.shipped("pictures.safetensors"))
+    name = "pictures.safetensors"
+    generator = PictureGenerator(Vocabulary(weights.shipped_facts(name)["vocabulary"]))
+    generator.load_state_dict(weights.shipped(name))
     return generator.eval()

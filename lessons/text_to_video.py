@@ -17,25 +17,34 @@ from lessons.audio import NOISE, SoundMaker
 from lessons.display import show
 from lessons.engine import checkpoints, distributed, training, weights
 from lessons.engine.checkpoints import load_checkpoint, save_checkpoint, write_whole
+from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
 from lessons.frames import MODEL, PATH, FrameAutoencoder, train_autoencoder, train_painter
 from lessons.signals.clip import FRAMES
 from lessons.video import LATENT, PathGenerator, train_paths, twice
 from lessons.world import vocabulary
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import Wordings, decode, encode
+from lessons.world.vocabulary import WORDS, Wordings, encode
 
 
 class FilmMaker(nn.Module):
-    """The model of the course: captions and noise become paths, and paths become films."""
+    """The model of the course: captions and noise become paths, and paths become films.
 
-    def __init__(self, size=48):
+    vocabulary: the `Vocabulary` of its captions, those that its sound hears among them.
+    """
+
+    def __init__(self, size=48, vocabulary=WORDS):
         super().__init__()
         self.autoencoder = FrameAutoencoder(size)
-        self.generator = PathGenerator()
-        self.sound = SoundMaker()
+        self.generator = PathGenerator(vocabulary=vocabulary)
+        self.sound = SoundMaker(vocabulary)
         self.register_buffer("middle", torch.zeros(PATH))  # of each number of real paths
         self.register_buffer("spread", torch.ones(PATH))
+
+    @property
+    def vocabulary(self):
+        """The words that the model knows, a `Vocabulary`."""
+        return self.generator.text.vocabulary
 
     @torch.no_grad()
     def forward(self, z, ids, noise=None):
@@ -55,7 +64,8 @@ class Films:
 
     video: uint8 (N, T, H, W, 3). audio: float32 (N, samples), -1 to 1. captions: N strings.
     attention: float32 (N, T, L), how much each frame looked at each word, rows summing to 1 over
-    the words that are there. words: (N, L) strings, empty where there is none.
+    the words that are there. words: (N, L) strings, empty where there is none: those of the
+    caption in the course's own words (`captions.canonical`), which the model is given.
     """
 
     video: np.ndarray
@@ -96,11 +106,12 @@ def film(model, texts, count=1, seed=0, sound=True, chunk=64):
     """Films of captions, English or Chinese: `count` of each, told apart by chance.
 
     model: of `load_model`; texts: list of captions; sound: False saves the time that it takes, and
-    the pictures are the same. Raises CourseError for a caption that cannot be read.
+    the pictures are the same. Raises CourseError for a caption that cannot be read, or that has a
+    word which the model does not know.
     """
     if not texts:
         raise CourseError("There is no caption: give one, for example 'a red man walks'.")
-    ids = encode(texts).repeat_interleave(count, 0)                            # (N, L)
+    ids = encode(texts, model.vocabulary).repeat_interleave(count, 0)          # (N, L)
     rng, device = torch.Generator().manual_seed(seed), model.middle.device
     z, noise = (torch.randn(len(ids), n, generator=rng) for n in (LATENT, NOISE))
     made = [model(part.to(device), words.to(device), heard.to(device) if sound else None)
@@ -109,7 +120,7 @@ def film(model, texts, count=1, seed=0, sound=True, chunk=64):
     video, attention, waves = zip(*made, strict=True)
     return Films(video=np.concatenate(video), audio=torch.cat(waves).numpy(),
                  captions=[text for text in texts for _ in range(count)],
-                 attention=torch.cat(attention).numpy(), words=decode(ids))
+                 attention=torch.cat(attention).numpy(), words=model.vocabulary.decode(ids))
 
 
 def load_model(place, sound=True):
@@ -119,18 +130,32 @@ def load_model(place, sound=True):
     """
     path = Path(place) / training.MODEL
     if str(place) == "theatre":
-        tensors = weights.shipped("theatre.safetensors")
-        tensors |= {f"sound.{name}": value for name, value in
-                    (weights.shipped("sound.safetensors") if sound else {}).items()}
+        tensors, facts = _shipped(sound)
     else:
-        tensors, _ = load_checkpoint(path, MODEL)
+        tensors, facts = load_checkpoint(path, MODEL)
+    if "vocabulary" not in facts:
+        raise CourseError(f"The model in {path} is of an older version of the course, which kept "
+                          f"no words with its weights: train it anew.")
     stage = tensors.get("autoencoder.stage", torch.zeros(3, 48, 48))  # it has the frames' size
-    model = FilmMaker(stage.shape[1])
+    model = FilmMaker(stage.shape[1], Vocabulary(facts["vocabulary"]))
     if not sound or not any(name.startswith("sound.") for name in tensors):
         model.sound = None
         tensors = {name: value for name, value in tensors.items() if name[:6] != "sound."}
     checkpoints.load_weights(model, tensors, path)
     return model.eval()
+
+
+def _shipped(sound):
+    """(tensors, facts) of the shipped model, with or without its sound, which has the same words.
+    """
+    names = ("theatre.safetensors", "sound.safetensors")[:1 + sound]
+    tensors, *heard = map(weights.shipped, names)
+    facts, *others = map(weights.shipped_facts, names)
+    if any(other["vocabulary"] != facts["vocabulary"] for other in others):
+        raise CourseError("The shipped sound has other words than the shipped films: make it anew "
+                          "with python -m lessons ship sound.")
+    return tensors | {f"sound.{name}": value for part in heard
+                      for name, value in part.items()}, facts
 
 
 # Shares of the steps, or of the time when all films are drawn; the rest is for what lies between.
@@ -186,7 +211,8 @@ def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="
     model.sound = audio.made_of(run, paths)
     if distributed.rank() == 0:
         save_checkpoint(folder / training.MODEL, model.state_dict(),
-                        {"model": MODEL, "size": size, "frames": FRAMES, "fps": Films.fps,
+                        {"model": MODEL, "vocabulary": model.vocabulary, "size": size,
+                         "frames": FRAMES, "fps": Films.fps,
                          "how": f"--{'steps' if steps else 'minutes'} {steps or minutes:g} "
                                 f"--size {size} --seed {seed}"})
     return model

@@ -24,6 +24,7 @@ from lessons.frames import CONTENT, MODEL, MOTION, PATH
 from lessons.signals.clip import FRAMES
 from lessons.text_conditioning import Matching, TextEncoder, complete, contrastive_loss, evenly
 from lessons.world.scene import ACTIONS
+from lessons.world.vocabulary import WORDS
 
 LATENT = 48    # numbers of noise that become one path
 OWN = 5        # of them have one meaning each: what is open (3), where a film begins, which foot
@@ -106,9 +107,9 @@ class PathGenerator(nn.Module):
     where between the edges of the stage the film begins, as far as its own way leaves room.
     """
 
-    def __init__(self, width=160):
+    def __init__(self, width=160, vocabulary=WORDS):
         super().__init__()
-        self.text = TextEncoder()
+        self.text = TextEncoder(vocabulary)
         self.noise = nn.Sequential(nn.Linear(LATENT - OWN, 128), nn.LeakyReLU(0.2),
                                    nn.Linear(128, 128), nn.LeakyReLU(0.2))
         self.who = WordAttention(1)
@@ -132,7 +133,8 @@ class PathGenerator(nn.Module):
     def explained(self, z, ids):
         """(paths (N, T, D), attention (N, T, L) of the frames to the words, mean of the heads)."""
         open_, where, foot, rest = z.split([3, 1, 1, LATENT - OWN], 1)
-        who, what, content, x, attention = self._ask(rest, complete(ids, open_))
+        full = complete(ids, open_, self.text.vocabulary)                      # (N, L + 3)
+        who, what, content, x, attention = self._ask(rest, full)
         step, motion = 0.2 * self.step(x), self._move(x, evenly(foot))         # (N, T, .) each
         if not self.training:
             step, motion = calm(step, motion)
@@ -192,9 +194,9 @@ class PathDiscriminator(nn.Module):
     order of two actions is learnt soon.
     """
 
-    def __init__(self, width=160):
+    def __init__(self, width=160, vocabulary=WORDS):
         super().__init__()
-        self.text = TextEncoder()
+        self.text = TextEncoder(vocabulary)
         self.enter = nn.Sequential(nn.Linear(2 * PATH, width), nn.LeakyReLU(0.2))
         self.near = Steps(width, 3, 1)
         self.far = nn.Sequential(Steps(width, 4, 2), Steps(width, 4, 2))
@@ -321,7 +323,8 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
         ids, said = wordings.draw(rows, rng)
         return pairs[rows].flatten(0, 1), ids.repeat_interleave(2, 0), \
             said.repeat_interleave(2, 0), speeds[rows].flatten()
-    generator, discriminator = networks() if networks else (PathGenerator(), PathDiscriminator())
+    generator, discriminator = networks() if networks else [
+        kind(vocabulary=wordings.vocabulary) for kind in (PathGenerator, PathDiscriminator)]
     if not (folder and (Path(folder) / training.CHECKPOINT).exists()):
         learn_sway(generator, paths, seed)
     generator.sway.requires_grad_(False)

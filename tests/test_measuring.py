@@ -6,6 +6,7 @@ import torch
 
 from lessons import measuring
 from lessons.errors import CourseError
+from lessons.judges import clips as clips_judge
 from lessons.judges import pictures
 from lessons.judges.clips import clip_judge, obeyed, read_clips, text_match
 from lessons.shipping import judges, registry
@@ -208,3 +209,15 @@ def test_the_frechet_distance_is_that_of_torchmetrics(reading):
     metric.update(others.double(), real=False)
     assert measuring.frechet_distance(reading["features"], others) == pytest.approx(
         float(metric.compute()), rel=1e-4)
+
+
+def test_a_value_that_comes_later_is_one_that_the_judge_never_reads(monkeypatch):
+    films = Theatre().sample(8, 3).video
+    before = read_clips(clip_judge(), films)
+    more = {name: ("bow", *values) if name in ("first", "last") else values
+            for name, values in vocabulary.ATTRIBUTES.items()}
+    monkeypatch.setattr(clips_judge, "ATTRIBUTES", more)
+    after = read_clips(clip_judge(), films)
+    for name in ("first", "last"):
+        assert (after[name][:, 0] == 0).all()
+        assert torch.equal(after[name][:, 1:], before[name])

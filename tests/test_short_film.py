@@ -15,7 +15,7 @@ from lessons.studies import ablation, study
 from lessons.world import captions, vocabulary
 from lessons.world.scene import Scene
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import encode
+from lessons.world.vocabulary import WORDS, encode
 
 SCRIPT = """a red woman walks to the right with calm music
 then she runs
@@ -57,6 +57,29 @@ def test_a_script_can_be_chinese_with_a_pronoun():
     _, scenes = short_film.read_script("一个红衣男人走\n然后他跑")
     assert [scene.actions for scene in scenes] == [("walk",), ("run",)]
     assert scenes[1].actor == "man" and scenes[1].color == "red"
+
+
+@pytest.mark.parametrize("line, actor", [
+    ("he walks", "man"), ("She waves her hand", "woman"), ("他在走", "man"), ("她挥手", "woman")])
+def test_a_pronoun_in_the_first_line_says_who_it_is(line, actor):
+    assert {short_film.read_script(line, seed)[1][0].actor for seed in range(8)} == {actor}
+
+
+@pytest.mark.parametrize("line", [
+    "then he runs", "Then, he runs", "and he runs.", "He ran", "he is running", "然后他跑",
+    "然后，他跑"])
+def test_a_pronoun_in_a_later_line_is_who_was_there(line):
+    for actor in ("man", "child"):
+        first = Scene(actor, "red", ("walk",), "right", "calm")
+        later = short_film.read_line(line, first, np.random.default_rng(0))
+        assert later == Scene(actor, "red", ("run",), "right", "calm")
+
+
+def test_somebody_new_has_a_colour_and_a_side_of_their_own():
+    drawn = [short_film.read_script("a red man walks to the left with calm music\na woman runs", k)
+             [1][1] for k in range(20)]
+    assert {scene.color for scene in drawn} > {"red"} and len({s.direction for s in drawn}) == 2
+    assert {(scene.actor, scene.music) for scene in drawn} == {("woman", "calm")}
 
 
 def test_what_the_first_line_leaves_open_is_drawn_once():
@@ -240,7 +263,8 @@ def test_long_lines_are_wrapped_between_words():
 def test_a_discriminator_that_sees_no_caption_judges_all_alike():
     torch.manual_seed(0)
     paths, blind = torch.randn(2, 16, frames.PATH), ablation.SeesNoCaption()
-    one, other = (blind(paths, encode([text] * 2))[0] for text in ("a man walks", "一个女人跳"))
+    one, other = (blind(paths, encode([text] * 2, WORDS))[0]
+                  for text in ("a man walks", "一个女人跳"))
     assert torch.equal(one, other)
 
 

@@ -8,7 +8,7 @@ from lessons import measuring
 from lessons.errors import CourseError
 from lessons.signals import windows
 from lessons.world import captions, figures
-from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
+from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, DRAWN, MUSIC, Scene
 from lessons.world.theatre import Clips, Theatre, is_heldout
 
 N = 2400
@@ -60,7 +60,7 @@ def test_splits(clips):
     train, held = ({s.combination for s in c.scenes} for c in (clips, heldout))
     assert not train & held
     assert (len(train), len(held)) == (108, 12)
-    for i, known in enumerate((ACTORS, COLORS, ACTIONS, DIRECTIONS)):
+    for i, known in enumerate((ACTORS, COLORS, DRAWN, DIRECTIONS)):
         assert {c[i] for c in held} == {c[i] for c in train} == set(known)
     assert all(map(is_heldout, heldout.scenes))
 

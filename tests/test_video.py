@@ -19,7 +19,7 @@ from lessons.signals.windows import place as place_of
 from lessons.world import captions, figures
 from lessons.world.scene import Scene
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import encode, meanings
+from lessons.world.vocabulary import WORDS, encode, meanings
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_the_autoencoder_fits_films_of_several_sizes(size):
 
 def test_attention_rows_sum_to_one_over_the_words_that_are_there():
     generator = video.PathGenerator()
-    ids = encode(["a red man walks then runs to the left", "一个男人正在跑步"])
+    ids = encode(["a red man walks then runs to the left", "一个男人正在跑步"], WORDS)
     paths, attention = generator.explained(torch.randn(2, video.LATENT), ids)
     assert paths.shape == (2, 16, frames.PATH) and attention.shape == (2, 16, ids.shape[1])
     assert torch.allclose(attention.sum(2), torch.ones(2, 16), atol=1e-5)
@@ -126,7 +126,7 @@ def test_attention_rows_sum_to_one_over_the_words_that_are_there():
 def test_padding_changes_neither_network():
     torch.manual_seed(0)
     generator, discriminator = video.PathGenerator(), video.PathDiscriminator()
-    ids = encode(["a red man walks", "a child waves"])
+    ids = encode(["a red man walks", "a child waves"], WORDS)
     wide = torch.cat([ids, torch.zeros(2, 5, dtype=torch.int64)], 1)
     z = torch.randn(2, video.LATENT)
     paths = generator(z, ids)
@@ -138,7 +138,7 @@ def test_padding_changes_neither_network():
 def test_the_discriminator_sees_order_and_captions():
     torch.manual_seed(0)
     discriminator = video.PathDiscriminator()
-    paths, ids = torch.randn(2, 16, frames.PATH), encode(["a man walks", "a child waves"])
+    paths, ids = torch.randn(2, 16, frames.PATH), encode(["a man walks", "a child waves"], WORDS)
     logits = discriminator(paths, ids)[0]
     assert not torch.allclose(logits, discriminator(paths.flip(1), ids)[0], atol=1e-4)
     assert not torch.allclose(logits, discriminator(paths, ids.flip(0))[0], atol=1e-4)
@@ -182,7 +182,7 @@ def test_the_oscillator_learns_the_rhythm_of_words():
     torch.manual_seed(0)
     generator = video.PathGenerator()
     extra, optimizer = video.InRhythm(generator, _Nothing), torch.optim.Adam(generator.parameters())
-    ids = encode(["a man walks", "a man runs", "a man stands"]).repeat(8, 1)   # (N, L)
+    ids = encode(["a man walks", "a man runs", "a man stands"], WORDS).repeat(8, 1)    # (N, L)
     rhythms = torch.tensor([0.8, 1.3, torch.nan]).repeat(8)
     losses = []
     for _ in range(80):
@@ -336,6 +336,9 @@ def test_bad_input(small, tmp_path):
         text_to_video.load_model(tmp_path / "nothing")
     save_checkpoint(tmp_path / training.MODEL, {"x": torch.zeros(1)}, {"model": "mnist"})
     with pytest.raises(CourseError, match="mnist"):
+        text_to_video.load_model(tmp_path)
+    save_checkpoint(tmp_path / training.MODEL, {"x": torch.zeros(1)}, {"model": "theatre"})
+    with pytest.raises(CourseError, match="older version"):
         text_to_video.load_model(tmp_path)
 
 

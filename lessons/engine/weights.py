@@ -10,12 +10,13 @@ from lessons.errors import CourseError, nearest
 DATA = Path(__file__).resolve().parents[2] / "data"  # shipped weights, listed in weights.json
 
 
-def ship(name, tensors, command, scores):
+def ship(name, tensors, command, scores, **facts):
     """Write tensors to data/name, and to data/weights.json its command, scores and hash.
 
-    command: what makes the file anew. scores: a dict name -> number.
+    command: what makes the file anew. scores: a dict name -> number. facts: what else the file
+    says, see `shipped_facts`.
     """
-    save_checkpoint(DATA / name, tensors, {"model": Path(name).stem})
+    save_checkpoint(DATA / name, tensors, facts | {"model": Path(name).stem})
     index = DATA / "weights.json"
     entries = json.loads(index.read_text()) if index.exists() else {}
     entries[name] = {"command": command, "scores": scores,
@@ -49,3 +50,8 @@ def shipped(name):
     tensors, _ = load_checkpoint(path, path.stem)
     return {key: value.float() if value.is_floating_point() else value
             for key, value in tensors.items()}
+
+
+def shipped_facts(name):
+    """What the file data/name says beside its tensors: a dict, with the "vocabulary" of a model."""
+    return load_checkpoint(DATA / name, Path(name).stem)[1]

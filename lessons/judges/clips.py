@@ -20,11 +20,12 @@ class ClipJudge(nn.Module):
     each of ATTRIBUTES, then cosine and sine of the gait phase at the first frame. They are a
     linear function of the 32 `features`, in which the Fréchet distance between films is measured.
     First each frame is looked at, then all frames in order. Without batch norm the same network
-    learns the actions late or never.
+    learns the actions late or never. answers: the values that it can read, as in ATTRIBUTES.
     """
 
-    def __init__(self):
+    def __init__(self, answers=ATTRIBUTES):
         super().__init__()
+        self.answers = answers
         self.look = nn.Sequential(
             nn.PixelUnshuffle(3),                                      # (NT, 27, 16, 16)
             nn.Conv2d(27, 48, 3, stride=2, padding=1), nn.BatchNorm2d(48), nn.ReLU(),
@@ -37,7 +38,7 @@ class ClipJudge(nn.Module):
             nn.Conv1d(128, 128, 3, stride=2, padding=1), nn.BatchNorm1d(128), nn.ReLU(),
             nn.Flatten(), nn.Linear(128 * 4, 32), nn.BatchNorm1d(32, affine=False),
         )
-        self.answer = nn.Linear(32, sum(map(len, ATTRIBUTES.values())) + 2)
+        self.answer = nn.Linear(32, sum(map(len, answers.values())) + 2)
 
     def features(self, films):
         N, T = films.shape[:2]
@@ -50,14 +51,22 @@ class ClipJudge(nn.Module):
 
 def clip_judge():
     """The shipped judge of films, ready to read (`ClipJudge` in evaluation mode)."""
-    judge = ClipJudge()
-    judge.load_state_dict(weights.shipped("clip_judge.safetensors"))
+    name = "clip_judge.safetensors"
+    judge = ClipJudge(weights.shipped_facts(name)["answers"])
+    judge.load_state_dict(weights.shipped(name))
     return judge.eval()
 
 
-def _answers(numbers):
-    """The judge's 21 numbers in parts: logits of each attribute, then the phase (N, 2)."""
-    return numbers.split([*map(len, ATTRIBUTES.values()), 2], dim=1)
+def _answers(judge, numbers):
+    """A judge's 21 numbers in parts: logits of each attribute, then the phase (N, 2)."""
+    return numbers.split([*map(len, judge.answers.values()), 2], dim=1)
+
+
+def _among(logits, answers, values):
+    """Probabilities (N, values) from logits (N, answers): what a judge cannot read has none."""
+    placed = logits.new_full((len(logits), len(values)), -torch.inf)
+    placed[:, [values.index(answer) for answer in answers]] = logits
+    return placed.softmax(1)
 
 
 @torch.no_grad()
@@ -79,8 +88,9 @@ def read_clips(judge, video, chunk=64):
                                   antialias=True).unflatten(0, films.shape[:2])
         features.append(judge.features(films))
     features = torch.cat(features)                                              # (N, 32)
-    *logits, phase = _answers(judge.answer(features))
-    return {name: part.softmax(1) for name, part in zip(ATTRIBUTES, logits, strict=True)} | \
+    *logits, phase = _answers(judge, judge.answer(features))
+    return {name: _among(part, judge.answers[name], values)
+            for (name, values), part in zip(ATTRIBUTES.items(), logits, strict=True)} | \
         {"phase": torch.atan2(phase[:, 1], phase[:, 0]), "features": features}
 
 

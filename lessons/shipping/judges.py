@@ -104,7 +104,7 @@ def train_clip_judge(films=12_000, steps=1800, batch=32, seed=0):
         light = 1 + 0.1 * (2 * torch.rand(batch, 1, 1, 1, 1) - 1)
         shown = (shown + 1) * light - 1 + 0.05 * torch.rand(batch, 1, 1, 1, 1) \
             * torch.randn_like(shown)
-        *logits, phase = _answers(judge(shown))
+        *logits, phase = _answers(judge, judge(shown))
         read = sum(F.cross_entropy(part, labels[name][rows])
                    for name, part in zip(ATTRIBUTES, logits, strict=True))
         stands = phases[rows].norm(dim=1) == 0

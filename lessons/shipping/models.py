@@ -60,7 +60,8 @@ def pictures(steps=2000):
 
 def sound():
     """The sound of the course's films."""
-    model, (waves, paths, *said) = text_to_video.load_model("theatre", sound=False), world()
+    model = text_to_video.load_model("theatre", sound=False)
+    waves, paths, *said = world(vocabulary=model.vocabulary)
     middle, spread = scale_of(paths)
     run = train_sound(waves, (paths - middle) / spread, *said, steps=2000)
     model.sound = _as_shipped(made_of(run, paths))

@@ -2,9 +2,12 @@
 
 import functools
 
+from lessons import beyond
 from lessons.engine import weights
 from lessons.errors import CourseError, nearest
+from lessons.judges.clips import ClipJudge
 from lessons.shipping import judges, models
+from lessons.text_conditioning import TextEncoder
 
 JUDGES = {"digit_judge": judges.digits, "clip_judge": judges.clips,
           "picture_judge": judges.pictures, "footfall_judge": judges.footfalls,
@@ -32,5 +35,16 @@ def ship(name, folder=None):
         command = f"python -m lessons train --data {name} {{}}--out OUT && {command} --model OUT"
     network, scores, *how = known[name](folder) if folder else known[name]()
     scores = {key: round(float(value), 4) for key, value in scores.items()}
-    weights.ship(f"{name}.safetensors", weights.in_16_bits(network), command.format(*how), scores)
+    weights.ship(f"{name}.safetensors", weights.in_16_bits(network), command.format(*how), scores,
+                 **_facts(network))
     return scores
+
+
+def _facts(network):
+    """What is stored with a network's weights: the words that it knows, or what it answers."""
+    if isinstance(network, beyond.ClipMaker):
+        return beyond.facts_of(network)
+    if isinstance(network, ClipJudge):
+        return {"answers": network.answers}
+    words = [part.vocabulary for part in network.modules() if isinstance(part, TextEncoder)]
+    return {"vocabulary": words[0]} if words else {}

@@ -21,9 +21,10 @@ import torch
 
 from lessons.engine.checkpoints import must_be_writable, write_whole
 from lessons.engine.progress import progress
+from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
 from lessons.sources.film_reader import FRAMES, SAMPLES, look, read
-from lessons.sources.words import WORDS, _numbers, tokens
+from lessons.sources.words import WORDS, tokens
 
 COLUMNS = ("file_name", "caption")
 KINDS = {"video": np.uint8, "audio": np.int16, "heard": np.bool_, "ids": np.int32,
@@ -100,7 +101,7 @@ class Prepared:
         self.facts = _facts(self.cache)
         if not self.facts:
             raise CourseError(f"The folder {cache} holds no whole cache: prepare the clips again.")
-        self.vocabulary = tuple(self.facts["vocabulary"])
+        self.vocabulary = Vocabulary(self.facts["vocabulary"])
         for name, kind in KINDS.items():
             setattr(self, name, np.memmap(self.cache / f"{name}.raw", kind, "r",
                                           shape=tuple(self.facts["shapes"][name])))
@@ -329,7 +330,7 @@ def _finish(cache, key, name, frame):
     if not pieces:
         (cache / "begun.txt").unlink()  # mended files are looked at anew
         _none(cache, name, clips)
-    words = ("", *sorted(words))
+    words = Vocabulary(("", *sorted(words)))
     _write_ids(cache, words, length)
     shapes = {"video": (pieces, FRAMES, *frame), "audio": (pieces, SAMPLES), "heard": (pieces,),
               "ids": (pieces, length), "which": (pieces,)}
@@ -348,13 +349,11 @@ def _none(cache, name, clips):
 
 
 def _write_ids(cache, words, length):
-    number, known = {word: i for i, word in enumerate(words)}, {}
+    known = {}
     with open(cache / "ids.raw", "wb") as ids, open(cache / "which.raw", "wb") as which:
         for line in _lines(cache / "index.jsonl"):
             if line["pieces"]:
-                row = np.zeros(length, np.int32)
-                caption = _numbers(tokens(line["caption"]), number)
-                row[:len(caption)] = caption
+                row = words.encode([tokens(line["caption"])], length)[0].numpy().astype(np.int32)
                 digest = hashlib.blake2b(row.tobytes(), digest_size=8).digest()
                 ids.write(row.tobytes() * line["pieces"])
                 which.write(np.int64(known.setdefault(digest, len(known))).tobytes()

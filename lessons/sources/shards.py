@@ -12,6 +12,7 @@ import torch
 
 from lessons.engine import distributed
 from lessons.engine.checkpoints import write_whole
+from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
 from lessons.sources import film_reader, words
 from lessons.sources.words import tokens
@@ -173,7 +174,7 @@ class Stream:
             raise CourseError(f"There is no {INDEX} in {folder} that lists the shards there: make "
                               f"it with index_shards.")
         frames, *self.shape = facts["shape"]
-        self.vocabulary, self.length = tuple(facts["vocabulary"]), facts["words"]
+        self.vocabulary, self.length = Vocabulary(facts["vocabulary"]), facts["words"]
         self.video = torch.empty(slots, frames, *self.shape, dtype=torch.uint8)
         self.audio = torch.empty(slots, facts["samples"], dtype=torch.int16)
         self.ids = torch.empty(slots, self.length, dtype=torch.long)

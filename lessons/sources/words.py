@@ -3,8 +3,7 @@
 import textwrap
 import unicodedata
 
-import torch
-
+from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError, nearest
 
 LETTERS, WORDS = 400, 40       # of a caption, at most
@@ -39,29 +38,23 @@ def _apart(c):
 
 
 def vocabulary(texts):
-    """The words of captions as a sorted tuple of str; number 0 is "", the padding."""
-    return ("", *sorted({word for text in texts for word in tokens(text)}))
+    """The words of captions as a sorted `Vocabulary`."""
+    return Vocabulary(("", *sorted({word for text in texts for word in tokens(text)})))
 
 
 def encode(texts, vocabulary, length=None):
-    """A list of N captions as numbers of words of the vocabulary, int64 (N, L), 0 for padding.
+    """A list of N captions as numbers of words of a `Vocabulary`, int64 (N, L), 0 for padding.
 
     length: L; None: that of the longest. Raises CourseError for an unknown word, a caption that
     `tokens` refuses, and one of more than L words.
     """
     if isinstance(texts, str) or not len(texts):
         raise CourseError("Give captions as a list with at least one: ['a dog runs'].")
-    number = {word: i for i, word in enumerate(vocabulary)}
-    rows = [_numbers(tokens(text), number) for text in texts]
+    rows = [tokens(text) for text in texts]
+    if unknown := vocabulary.unknown(word for row in rows for word in row):
+        hint = textwrap.shorten(nearest(unknown, vocabulary[1:]), 200, placeholder=" ...")
+        raise CourseError(f"The word '{unknown}' stands in no caption of these clips. {hint}")
     L = length or max(map(len, rows))
     if longest := next((text for text, row in zip(texts, rows, strict=True) if len(row) > L), None):
         raise CourseError(f"The caption '{longest}' has more than {L} words: use at most {L}.")
-    return torch.tensor([row + [0] * (L - len(row)) for row in rows])  # (N, L)
-
-
-def _numbers(words, number):
-    """Words as their numbers, by a dict word -> number."""
-    if unknown := next((word for word in words if word not in number), None):
-        hint = textwrap.shorten(nearest(unknown, list(number)[1:]), 200, placeholder=" ...")
-        raise CourseError(f"The word '{unknown}' stands in no caption of these clips. {hint}")
-    return [number[word] for word in words]
+    return vocabulary.encode(rows, L)                                  # (N, L)

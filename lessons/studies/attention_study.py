@@ -144,7 +144,7 @@ def compare(steps=1200, seeds=3, films=8000, every=200, found=None, write=None):
             if seed not in [run["seed"] for run in found["variants"][name]]]
     if not left:
         return found
-    model = text_to_video.load_model("theatre")
+    model = text_to_video.load_model("theatre", sound=False)
     paths, wordings = material(model, films)
     for seed, name in left:
         curve = []

@@ -118,7 +118,7 @@ def compare(steps=800, seeds=2, films=8000, n=128, found=None, write=None):
             if seed not in [run["seed"] for run in found["variants"][name]]]
     if not left:
         return found
-    model = text_to_video.load_model("theatre")
+    model = text_to_video.load_model("theatre", sound=False)
     paths, wordings = attention_study.material(model, films)
     for seed, name in left:
         run = play(name, paths, wordings, seed, steps=steps)

@@ -132,7 +132,8 @@ def reads_captions(discriminator, n=1000, by_match=False):
     pictures, texts = fresh(n)
     rows = torch.arange(n)
     truly = ~compatible(meanings(texts)[:, SHOWN])[rows, rows.roll(-1)]
-    right, _, wrong, seen, sentence, _ = discriminator(pictures, encode(texts))
+    ids = encode(texts, discriminator.text.vocabulary)
+    right, _, wrong, seen, sentence, _ = discriminator(pictures, ids)
     if by_match:
         right, wrong = (F.cosine_similarity(seen, part) for part in (sentence,
                                                                      sentence.roll(-1, 0)))

@@ -10,18 +10,19 @@ from lessons.judges.sound import footfall_judge, onsets, read_footfalls
 from lessons.studies.scores import sound_scores
 from lessons.world import captions
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import Wordings, kinds_of
+from lessons.world.vocabulary import WORDS, Wordings, kinds_of
 
 
 # Training, scoring, shipping --------------------------------------------------------------------
-def world(clips=8000, seed=0):
+def world(clips=8000, seed=0, vocabulary=WORDS):
     """What the game over sounds learns from: waves (M, S) in 16 bits, paths (M, T, D) of their
-    films by the shipped encoder, as they are, the `Wordings` of their scenes and their kinds of
-    music (M,)."""
+    films by the shipped encoder, as they are, the `Wordings` of their scenes, in words of the
+    vocabulary, and their kinds of music (M,)."""
     scenes = Theatre.scenes(clips, seed)
     real = Theatre().film(scenes, seed)
     paths = text_to_video.load_model("theatre", sound=False).autoencoder.paths(real.video)
-    return torch.from_numpy(real.audio).half(), paths, Wordings(scenes, seed=seed), kinds_of(scenes)
+    wordings = Wordings(scenes, seed=seed, vocabulary=vocabulary)
+    return torch.from_numpy(real.audio).half(), paths, wordings, kinds_of(scenes)
 
 
 LAGS = np.linspace(-0.4125, 0.4125, 34)  # edges of the bins of a histogram of lags, in seconds
@@ -38,7 +39,8 @@ def compare(steps=600, clips=8000, found=None, write=None):
         found = {"steps": steps, "variants": {}}
     scenes = Theatre.scenes(256, 60_000)
     texts = [captions.describe(scene) for scene in scenes]
-    model, (waves, paths, *said) = text_to_video.load_model("theatre", sound=False), world(clips)
+    model = text_to_video.load_model("theatre", sound=False)
+    waves, paths, *said = world(clips, vocabulary=model.vocabulary)
     middle, spread = scale_of(paths)
     for name in [name for name in VARIANTS if name not in found["variants"]]:
         run = train_sound(waves, (paths - middle) / spread, *said, variant=name, steps=steps)

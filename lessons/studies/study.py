@@ -13,7 +13,8 @@ from lessons.errors import CourseError, nearest
 
 STUDIES = {"losses": "loss_study", "conditioning": "conditioning_study",
            "attention": "attention_study", "consistency": "consistency_study",
-           "sound": "sound_study", "ablation": "ablation", "scoreboard": "scoreboard"}
+           "sound": "sound_study", "ablation": "ablation", "scoreboard": "scoreboard",
+           "forms": "forms"}
 
 
 def run(name):

@@ -6,7 +6,9 @@ from lessons.errors import CourseError, nearest
 
 ACTORS = ("man", "woman", "child")
 COLORS = ("red", "blue", "green", "yellow")
-ACTIONS = ("stand", "walk", "run", "jump", "wave")
+ACTIONS = ("stand", "walk", "run", "jump", "wave")  # what can be played; a new one comes last
+# What random scenes hold, and so what models learn: a new action joins it with new models.
+DRAWN = ("stand", "walk", "run", "jump", "wave")
 DIRECTIONS = ("left", "right")
 MUSIC = ("none", "calm", "cheerful")
 

@@ -17,7 +17,7 @@ from lessons.engine.checkpoints import write_whole
 from lessons.errors import CourseError, nearest
 from lessons.signals.windows import to_middle
 from lessons.world import captions, figures, sound
-from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC, Scene
+from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, DRAWN, MUSIC, Scene
 
 __all__ = ["Clips", "Scene", "Theatre", "is_heldout"]
 CHUNK = 2  # clips drawn at once: few enough for the processor's cache
@@ -183,8 +183,8 @@ def _random_scene(rng):
     """A scene with each attribute drawn evenly; two different actions in half of the cases."""
     actor, color, direction, tune = (known[rng.integers(len(known))]
                                      for known in (ACTORS, COLORS, DIRECTIONS, MUSIC))
-    first, second = rng.choice(len(ACTIONS), 2, replace=False)
-    actions = (ACTIONS[first], ACTIONS[second])[:rng.integers(1, 3)]
+    first, second = rng.choice(len(DRAWN), 2, replace=False)
+    actions = (DRAWN[first], DRAWN[second])[:rng.integers(1, 3)]
     return Scene(actor, color, actions, direction, tune)
 
 

@@ -1,13 +1,18 @@
-"""What captions say, as numbers: words, their meanings, and the same thing said in other words.
+"""What captions say, as numbers: words and their meanings.
 
 Axes: N captions, L words of each (padded at the end).
 """
 
+import functools
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from lessons.engine.vocabulary import Vocabulary
+from lessons.errors import CourseError
 from lessons.world import captions
-from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, MUSIC
+from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, DRAWN, MUSIC
 
 # What the judge of films reads, each with its values. A film with one action ends as it began.
 ATTRIBUTES = {"actor": ACTORS, "color": COLORS, "first": ACTIONS, "last": ACTIONS,
@@ -44,25 +49,48 @@ def asked(texts, attributes=ATTRIBUTES):
     return torch.tensor(rows)
 
 
-WORDS = ("", *captions.VOCABULARY["en"], *captions.VOCABULARY["zh"])  # the first one is padding
-IDS = {word: i for i, word in enumerate(WORDS)}
 MEANINGS = ATTRIBUTES | {"music": MUSIC}  # columns of `meanings`, each with its values
 OPEN = -1  # in `meanings`: left open by the caption
 
 
-def encode(texts):
-    """Captions, English or Chinese, as numbers: int64 (N, L), 0 where there is no word.
+def _written():
+    """Every word of `captions.canonical` for random scenes, each language sorted."""
+    whole = captions.Reading(DRAWN[:2], ACTORS[0], COLORS[0], DIRECTIONS[0], MUSIC[0])
+    others = [replace(whole, **{name: value}) for name, values in
+              (("actor", (*ACTORS, None)), ("color", COLORS), ("direction", DIRECTIONS),
+               ("music", MUSIC), ("actions", [(action,) for action in DRAWN]))
+              for value in values]
+    return tuple(word for language in captions.LANGUAGES for word in
+                 sorted({word for said in others for word in
+                         captions.tokens(captions.describe(said, language=language))}))
 
-    L is the length of the longest. Raises CourseError for a caption that cannot be read.
+
+WORDS = Vocabulary(("", *_written()))  # of a model that is trained today; the first is padding
+
+
+def encode(texts, vocabulary):
+    """Captions, English or Chinese, as numbers of a model's words: int64 (N, L), 0 for padding.
+
+    However a caption is worded, its `captions.canonical` form is encoded. L is the length of the
+    longest. Raises CourseError for a caption that cannot be read, and for what the model does not
+    know since it was trained without it.
     """
-    ids = [[IDS[word] for word in captions.tokens(text)] for text in texts]
-    length = max(map(len, ids))
-    return torch.tensor([row + [0] * (length - len(row)) for row in ids])      # (N, L)
+    rows = [captions.tokens(text) for text in texts]
+    for text, row in zip(texts, rows, strict=True):
+        if word := vocabulary.unknown(row):
+            raise CourseError(_not_learnt(text, word, vocabulary))
+    return vocabulary.encode(rows)                                             # (N, L)
 
 
-def decode(ids):
-    """The words of encoded captions: strings, shaped as ids (N, L), empty where there is none."""
-    return np.array(WORDS)[ids.numpy()]                                        # (N, L)
+def _not_learnt(text, word, vocabulary):
+    """The sentence for a word that the course knows and a model does not: what it knows instead."""
+    language = captions.parse(text).language
+    kind, _ = captions.LEXICON[language][word]
+    known = [phrases.split()[0] for phrases in captions.WRITTEN[language].get(kind, {}).values()]
+    known = [plain for plain in known if plain in vocabulary]
+    if language == "zh":
+        return f"这个模型没有学过“{word}”，它只学过：{'、'.join(known)}。"
+    return f"This model was trained without the word '{word}': it knows {', '.join(known)}."
 
 
 def meanings(texts):
@@ -70,54 +98,21 @@ def meanings(texts):
     return asked(texts, MEANINGS)                                    # (N, 6)
 
 
-def reword(text, rng, swap=0.4, fill=0.04, nameless=0.05):
-    """The caption in other words, some of them not in good grammar, so that a network meets every
-    word that the course knows. rng: a numpy Generator.
-
-    swap, fill, nameless: probabilities that a phrase is swapped for a synonym, that a word which
-    says nothing is put before it, and that the actor becomes "someone".
-    """
-    language, phrases = captions.phrases(text)
-    words = []
-    for phrase in phrases:
-        slot, _ = meaning = captions.LEXICON[language][phrase]
-        if rng.random() < fill:
-            words.append(_pick(SYNONYMS[language]["", ""], rng))
-        if slot == "actor" and rng.random() < nameless:
-            phrase = _pick(SYNONYMS[language]["actor", None], rng)
-        elif slot and rng.random() < swap:
-            phrase = _pick(SYNONYMS[language][meaning], rng)
-        words.append(phrase)
-    return (" " if language == "en" else "").join(words)
-
-
-def _pick(options, rng):
-    return options[rng.integers(len(options))]
-
-
-def _synonyms(lexicon):
-    """{meaning: phrases}, meaning being (slot, value)."""
-    found = {}
-    for phrase, meaning in lexicon.items():
-        found.setdefault(meaning, []).append(phrase)
-    return found
-
-
-SYNONYMS = {language: _synonyms(lexicon) for language, lexicon in captions.LEXICON.items()}
-
-
 class Wordings:
-    """Several captions a scene, in both languages and many words, to draw from in training.
+    """Several captions a scene, in both languages, to draw from in training.
 
-    `each` captions are made for every scene, half of them English and half Chinese; they differ
-    in their words and in what they leave open, so that a network learns what may be left open.
+    `each` captions are made for every scene, half of them English and half Chinese; they differ in
+    what they leave open, so that a network learns what may be left open. nameless: how often that
+    is the actor. vocabulary: of the model that learns from them.
     """
 
-    def __init__(self, scenes, each=4, seed=0):
+    def __init__(self, scenes, each=4, seed=0, vocabulary=WORDS, nameless=0.05):
         rng = np.random.default_rng([seed, 4])
-        texts = [reword(captions.describe(scene, rng, captions.LANGUAGES[k % 2]), rng)
+        texts = [captions.describe(scene, rng, captions.LANGUAGES[k % 2])
                  for scene in scenes for k in range(each)]
-        self.ids = encode(texts).view(len(scenes), each, -1)                   # (scenes, each, L)
+        texts = [_nameless(text) if rng.random() < nameless else text for text in texts]
+        self.vocabulary = vocabulary
+        self.ids = encode(texts, vocabulary).view(len(scenes), each, -1)       # (scenes, each, L)
         self.meanings = meanings(texts).view(len(scenes), each, -1)            # (scenes, each, 6)
 
     def draw(self, rows, rng):
@@ -127,25 +122,34 @@ class Wordings:
         return ids[:, :int((ids > 0).sum(1).max())], self.meanings[rows, which]
 
 
+def _nameless(text):
+    """A caption that does not say who it is, and else what this one says."""
+    said = replace(captions.parse(text), actor=None)
+    return captions.describe(said, language=said.language)
+
+
 def kinds_of(scenes):
     """Which of MUSIC each of N scenes has: int64 (N,)."""
     return torch.tensor([MUSIC.index(scene.music) for scene in scenes])
 
 
 def verbs(texts):
-    """Where the verbs of captions stand: bool (N, 2, L), for the first and the second action.
+    """Where the verbs of captions stand among their words, as a model is given them: bool
+    (N, 2, L), for the first and the second action, which may not be there."""
+    actions = {word for lexicon in captions.LEXICON.values()
+               for word, (kind, _) in lexicon.items() if kind == "action"}
+    rows = [[word in actions for word in captions.tokens(text)] for text in texts]
+    length = max(map(len, rows))
+    there = torch.tensor([row + [False] * (length - len(row)) for row in rows])  # (N, L)
+    which = there.cumsum(1)                                                    # 1, then 2
+    return torch.stack([there & (which == 1), there & (which == 2)], 1)        # (N, 2, L)
 
-    A verb may have several words; that of a second action that is not there has none.
-    """
-    rows = []
-    for text in texts:
-        language, phrases = captions.phrases(text)
-        slots = [(captions.LEXICON[language][phrase][0], phrase.split() if language == "en"
-                  else [phrase]) for phrase in phrases]
-        kinds = [slot for slot, words in slots for _ in words]
-        first = [i for i, (slot, _) in enumerate(slots) if slot == "action"]
-        number = [i for i, (_, words) in enumerate(slots) for _ in words]  # of each word's phrase
-        rows.append([[kind == "action" and k < len(first) and n == first[k]
-                      for kind, n in zip(kinds, number, strict=True)] for k in range(2)])
-    length = max(len(row[0]) for row in rows)
-    return torch.tensor([[line + [False] * (length - len(line)) for line in row] for row in rows])
+
+def is_chinese(ids, vocabulary):
+    """In which language captions are: ids (N, L) -> int64 (N,), 0 for English, 1 for Chinese."""
+    return _chinese(vocabulary, ids.device)[ids[:, 0]]
+
+
+@functools.lru_cache
+def _chinese(vocabulary, device):
+    return torch.tensor([int(not word.isascii()) for word in vocabulary], device=device)
