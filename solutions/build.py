@@ -2,7 +2,12 @@
 
     python solutions/build.py                 notebooks/NN_*.ipynb from solutions/NN_*.ipynb
     python solutions/build.py --execute 01    first run master 01 in full, storing its outputs
+    python solutions/build.py --vouch 01      its code has changed, but what it shows is the same
     python solutions/build.py --check         change nothing; exit 1 where something is out of date
+    python solutions/build.py --repository OWNER/NAME --ref v1.0    where the course is hosted
+    python solutions/build.py --nbgrader DIR  a folder for nbgrader's commands
+    python solutions/build.py --students DIR  a copy of the course without the masters
+    python solutions/build.py --pack FILE.zip the same with all packages, for use without a network
 
 In a master, an answer stands between `### BEGIN SOLUTION` and `### END SOLUTION` (nbgrader's
 convention). The student finds `raise NotImplementedError()` there instead, or `name = ...` where
@@ -20,16 +25,21 @@ import sys
 import textwrap
 from pathlib import Path
 
+import copies
+import grading
+import hosting
 import nbformat
+import running
 
 from lessons import exercises
 
 HERE = Path(__file__).resolve().parent
-STUDENTS = HERE.parent / "notebooks"
+ROOT = HERE.parent
+STUDENTS = ROOT / "notebooks"
 SHOWN = "00_start_here.ipynb"  # the lesson whose first picture opens README
 REGION = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION[ \t]*$", re.M | re.S)
-CHECK = re.compile(r"""exercises\.check\(\s*["']([\d.]+)["']""")
 BADGE = re.compile(r"(colab\.research\.google\.com/github/[^/\s]+/[^/\s]+/blob/[^/\s]+/)solutions/")
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # in JupyterLab; on Colab
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
           "language_info": {"name": "python"}}
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -56,11 +66,13 @@ def _placeholder(indent, answer):
 
 
 def tidy(notebook):
-    """A master without what its saving front end left in it; cells get names that stay."""
+    """A master without what its saving front end left in it; cells get names that stay, and what
+    nbgrader needs to know of them."""
     seen = set()
+    notebook = grading.split(notebook)
     for cell in notebook.cells:
         tags = set(cell.metadata.get("tags", []))
-        if CHECK.search(cell.source) and cell.cell_type == "code":
+        if grading.CHECK.search(cell.source) and cell.cell_type == "code":
             tags.add("nbval-check-output")  # its verdict is the same on every machine
         cell.metadata = {"tags": sorted(tags)} if tags else {}
         cell.id = _name(cell, seen)
@@ -70,7 +82,10 @@ def tidy(notebook):
                 if "metadata" in output:
                     output.metadata = {key: value for key, value in output.metadata.items()
                                        if key.startswith(("image/", "text/"))}
-    return nbformat.v4.new_notebook(cells=notebook.cells, metadata=KERNEL)
+    next(cell for cell in notebook.cells if cell.cell_type == "code").metadata.update(FOLDED)
+    grading.mark(notebook.cells)
+    executed = {key: value for key, value in notebook.metadata.items() if key == "executed"}
+    return nbformat.v4.new_notebook(cells=notebook.cells, metadata={**KERNEL, **executed})
 
 
 def _name(cell, seen):
@@ -91,26 +106,15 @@ def _worth_storing(output):
 def student(master):
     """The student's notebook of a tidy master."""
     notebook = nbformat.from_dict(master)
+    notebook.metadata.pop("executed", None)
     for cell in notebook.cells:
         cell.source = BADGE.sub(r"\1notebooks/", cell.source)
         if cell.cell_type == "code":
             cell.source = stub(cell.source)
-            if numbers := CHECK.findall(cell.source):
+            if numbers := grading.CHECK.findall(cell.source):
                 text = "".join(exercises.still_open(number) + "\n" for number in numbers)
                 cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
     return notebook
-
-
-def execute(path):
-    """Run a master from top to bottom, in full, and store its outputs in it."""
-    from nbclient import NotebookClient
-
-    os.environ.pop("LESSONS_SMOKE", None)  # the shortened training that tests use
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=3600, kernel_name="python3", record_timing=False,
-                   coalesce_streams=True,
-                   resources={"metadata": {"path": str(path.parent)}}).execute()
-    _write(path, tidy(notebook))
 
 
 def first_picture(notebook):
@@ -119,17 +123,26 @@ def first_picture(notebook):
     return base64.b64decode(next((d["image/png"] for d in data if "image/png" in d), ""))
 
 
+def master(path):
+    """The master of a lesson as it should be: tidy, with the address of the course."""
+    notebook = nbformat.read(path, as_version=4)
+    return tidy(hosting.in_notebook(notebook, f"solutions/{path.name}"))
+
+
 def outdated(masters):
     """(path, bytes it should have) of every file that differs from what would be made now."""
+    wanted = {path: change(path.read_text(encoding="utf-8")).encode()
+              for path, change in [(path, hosting.in_readme) for path in ROOT.glob("README*.md")]
+              + [(path, hosting.in_project) for path in ROOT.glob("pyproject.toml")]}
     for path in masters:
-        master = tidy(nbformat.read(path, as_version=4))
-        wanted = {path: _text(master).encode(),
-                  STUDENTS / path.name: _text(student(master)).encode()}
+        notebook = master(path)
+        wanted |= {path: _text(notebook).encode(),
+                   STUDENTS / path.name: _text(student(notebook)).encode()}
         if path.name == SHOWN:
-            wanted[HERE.parent / "data" / "result.png"] = first_picture(master)
-        for target, content in wanted.items():
-            if not target.exists() or target.read_bytes() != content:
-                yield target, content
+            wanted[ROOT / "data" / "result.png"] = first_picture(notebook)
+    for target, content in wanted.items():
+        if not target.exists() or target.read_bytes() != content:
+            yield target, content
     for path in sorted(STUDENTS.glob("*.ipynb")):
         if not (HERE / path.name).exists():
             sys.exit(f"{path.name} has no master in solutions/: delete it, or add its master.")
@@ -149,23 +162,59 @@ def _write(path, content):
 
 
 def main():
+    options = _options()
+    masters = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
+    try:
+        if options.repository is not None:
+            _write(hosting.FIRST_CELL, hosting.moved(options.repository, options.ref).encode())
+        for path in _named(masters, options.execute):
+            print(f"Running {path.name} in full ...", flush=True)
+            _store(path, tidy(running.execute(path)))
+        for path in _named(masters, options.vouch):
+            _store(path, master(path))
+        stale = list(outdated(masters))
+        for path, content in stale:
+            print(("Out of date: " if options.check else "Wrote ")
+                  + path.relative_to(ROOT).as_posix())
+            if not options.check:
+                _write(path, content)
+        if options.nbgrader:
+            grading.nbgrader_course(masters, options.nbgrader)
+        if options.students:
+            copies.students_copy(options.students)
+        if options.pack:
+            copies.pack(options.pack)
+    except (ValueError, TimeoutError) as error:
+        sys.exit(str(error))
+    old = [f"{path.name} has changed since it was run, from `{begins}` on: --execute "
+           f"{path.name[:2]}, or --vouch {path.name[:2]} where it shows the same."
+           for path in masters if (begins := running.stale(master(path)))]
+    print(*old, sep="\n", end="\n" * bool(old))
+    if options.check and (stale or old):
+        sys.exit("Run: python solutions/build.py")
+
+
+def _options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--execute", metavar="NN", action="append", default=[])
+    parser.add_argument("--vouch", metavar="NN", action="append", default=[])
     parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    masters = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
-    for number in options.execute:
-        for path in [path for path in masters if path.name.startswith(number)]:
-            print(f"Running {path.name} in full ...", flush=True)
-            execute(path)
-    stale = list(outdated(masters))
-    for path, content in stale:
-        print(("Out of date: " if options.check else "Wrote ")
-              + path.relative_to(HERE.parent).as_posix())
-        if not options.check:
-            _write(path, content)
-    if options.check and stale:
-        sys.exit("Run: python solutions/build.py")
+    parser.add_argument("--repository", metavar="OWNER/NAME")
+    parser.add_argument("--ref", metavar="TAG", default="")
+    parser.add_argument("--nbgrader", metavar="DIR", type=Path)
+    parser.add_argument("--students", metavar="DIR", type=Path)
+    parser.add_argument("--pack", metavar="FILE.zip", type=Path)
+    return parser.parse_args()
+
+
+def _named(masters, numbers):
+    return [path for number in numbers for path in masters if path.name.startswith(number)]
+
+
+def _store(path, notebook):
+    """Write a tidy master whose outputs are those of its code."""
+    running.vouch(notebook)
+    _write(path, notebook)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "solutions"))
+import hosting  # noqa: E402
+
+REPOSITORY, REF = "someone/course", "v1.0"  # an address that is set, whatever the course's own is
 # What Colab has of the course's dependencies (github.com/googlecolab/backend-info, August 2026)
 COLAB = {"torch": "2.11.0", "numpy": "2.1.3", "matplotlib": "3.10.0", "pillow": "11.3.0",
-         "tqdm": "4.67.3", "safetensors": "0.8.0", "pooch": "1.9.0", "requests": "2.32.4",
+         "seaborn": "0.13.2", "packaging": "26.3", "tqdm": "4.67.3", "safetensors": "0.8.0",
+         "pooch": "1.9.0", "requests": "2.32.4",
          "ipywidgets": "7.7.1", "ipython": "7.34.0", "ipykernel": "6.17.1"}
 
 
@@ -34,26 +41,19 @@ def snapshot(folder):
     (course / "notebooks" / "README").write_text("git keeps no empty folder\n")
     for command in (["init", "-q"], ["add", "."],
                     ["-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false",
-                     "commit", "-q", "-m", "x"]):
+                     "commit", "-q", "-m", "x"], ["tag", REF]):
         subprocess.run(["git", *command], cwd=course, check=True)
     return course.as_uri()
 
 
-def redirect(address, to):
-    """Environment variables by which git takes one address for another."""
+def redirect(to):
+    """Environment variables by which git takes another address for the one of the course."""
     return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{to}.insteadOf",
-            "GIT_CONFIG_VALUE_0": address}
+            "GIT_CONFIG_VALUE_0": f"https://github.com/{REPOSITORY}"}
 
 
 def first_cell():
-    return (ROOT / "solutions" / "first_cell.py").read_text(encoding="utf-8")
-
-
-def repository():
-    """The address that pyproject.toml gives."""
-    line, = [line for line in (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
-             if line.startswith("Repository")]
-    return line.split('"')[1]
+    return hosting.moved(REPOSITORY, REF)
 
 
 def make_environment(folder):
@@ -96,7 +96,7 @@ def main():
 
 def run(python, folder, numbers):
     """Run each notebook in a folder of its own, as a fresh machine would; the worst exit code."""
-    environment = {**os.environ, **redirect(repository(), snapshot(folder)),
+    environment = {**os.environ, **redirect(snapshot(folder)),
                    "LESSONS_SMOKE": "1", "OMP_WAIT_POLICY": "PASSIVE",
                    "JUPYTER_PATH": str(folder / "jupyter")}
     environment.pop("PYTHONPATH", None)
@@ -106,14 +106,17 @@ def run(python, folder, numbers):
         f'{{"argv": ["{python.as_posix()}", "-m", "ipykernel_launcher", "-f", '
         '"{connection_file}"], "display_name": "Colab", "language": "python"}')
     codes = []
-    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        if not notebook.name.startswith(tuple(numbers)):
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        if not path.name.startswith(tuple(numbers)):
             continue
-        content = folder / notebook.stem
+        content = folder / path.stem
         content.mkdir()
-        for file in (notebook, ROOT / "conftest.py"):
-            shutil.copy(file, content)
-        subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "av"], check=True)
+        shutil.copy(ROOT / "conftest.py", content)
+        notebook = nbformat.read(path, as_version=4)
+        next(cell for cell in notebook.cells if cell.cell_type == "code").source = first_cell()
+        nbformat.write(notebook, content / path.name)
+        subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "av", "webdataset",
+                        "braceexpand"], check=True)
         codes.append(subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax",
              "--nbval-kernel-name=colab", "--nbval-cell-timeout=600", "--rootdir", content,

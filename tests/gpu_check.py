@@ -156,9 +156,10 @@ def games(device):
     return {"pictures": partial(text_conditioning.train, "projection + contrastive", device=device),
             "autoencoder": partial(frames.train_autoencoder, films, device=device),
             "paths": partial(video.train_paths, standard, wordings, device=device),
-            "painter": partial(frames.train_painter, model.autoencoder, films, paths, device=device),
-            "sound": partial(audio.train_sound, waves, standard, wordings, vocabulary.kinds_of(scenes),
-                             device=device)}
+            "painter": partial(frames.train_painter, model.autoencoder, films, paths,
+                               device=device),
+            "sound": partial(audio.train_sound, waves, standard, wordings,
+                             vocabulary.kinds_of(scenes), device=device)}
 
 
 def films(device, seconds):

@@ -1,9 +1,7 @@
-"""The way in: course.py, the first cell on Colab, and the files that name versions."""
+"""The way in: course.py, and the files that name versions."""
 
 import ast
 import importlib.util
-import json
-import os
 import re
 import subprocess
 import sys
@@ -37,98 +35,6 @@ def _requirements(text):
 PYPROJECT = _read("pyproject.toml")
 DEPENDENCIES = _requirements(PYPROJECT[PYPROJECT.index("dependencies"):PYPROJECT.index(
     "[project.optional")])
-
-
-# The first cell -----------------------------------------------------------------------------------
-ON_COLAB = """
-import sys, types
-sys.modules["google.colab"] = types.ModuleType("google.colab")
-"""
-TWICE = "cell = sys.stdin.read()\nexec(cell)\nexec(cell)\n"
-REPORT = """
-import json, os, lessons
-print(json.dumps([os.getcwd(), lessons.__file__]))
-"""
-
-
-def _python(code, cwd, fails=False, **environment):
-    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, text=True, capture_output=True,
-                          input=colab_check.first_cell(), env={**os.environ, **environment})
-    assert bool(done.returncode) == fails, done.stderr
-    assert bool(done.stderr) == fails, done.stderr
-    return done.stdout.splitlines()
-
-
-@pytest.fixture
-def colab(tmp_path):
-    """An empty content folder, a local repository in place of the address, and a pip that notes."""
-    content, stub = tmp_path / "content with a blank", tmp_path / "stub" / "pip"
-    content.mkdir()
-    stub.mkdir(parents=True)
-    (stub / "__init__.py").touch()
-    log = tmp_path / "pip.log"
-    (stub / "__main__.py").write_text(
-        f"import json, os, sys\nprint(json.dumps(sys.argv[1:]), file=open({str(log)!r}, 'a'))\n"
-        "sys.exit(int(os.environ.get('PIP_STUB_FAILS', 0)))\n")
-    address = colab_check.snapshot(tmp_path)
-    environment = {**colab_check.redirect(colab_check.repository(), address),
-                   "PYTHONPATH": str(stub.parent)}
-    return SimpleNamespace(
-        content=content,
-        run=lambda code, **more: _python(code, content, **{**environment, **more}),
-        pip=lambda: [json.loads(line) for line in log.read_text().splitlines()])
-
-
-def test_outside_colab_the_first_cell_does_nothing(tmp_path):
-    same = "import os, sys\nbefore = os.getcwd(), list(sys.path), dict(os.environ)\n" + TWICE
-    check = "assert before == (os.getcwd(), list(sys.path), dict(os.environ))"
-    assert _python(same + check, tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_on_colab_the_first_cell_fetches_the_course_once(colab):
-    said, report = colab.run(ON_COLAB + TWICE + REPORT)  # one line, though it ran twice
-    assert "course" in said
-    where, lessons = map(Path, json.loads(report))
-    assert where.resolve() == (colab.content / "course" / "notebooks").resolve()
-    assert lessons.resolve() == (colab.content / "course/lessons/__init__.py").resolve()
-    assert (colab.content / "course" / ".git" / "shallow").exists()
-    mine = colab.content / "course" / "mine.txt"
-    mine.touch()
-    assert json.loads(colab.run(ON_COLAB + TWICE + REPORT)[1])[0] == str(where)  # a new kernel
-    assert mine.exists()
-
-
-def test_on_colab_pip_is_asked_only_for_what_is_missing(colab):
-    colab.run(ON_COLAB + TWICE)
-    arguments, = colab.pip()
-    assert arguments[0] == "install" and "--no-deps" in arguments
-    names = [argument for argument in arguments[1:] if not argument.startswith("-")]
-    assert names == [r.name for r, _ in DEPENDENCIES if r.name not in colab_check.COLAB]
-    assert names == ["av"]
-
-
-def test_without_a_network_the_first_cell_fails_and_can_be_run_again(colab):
-    nowhere = colab_check.redirect(colab_check.repository(), "file:///nowhere/course.git")
-    assert colab.run(ON_COLAB + TWICE, fails=True, **nowhere) == []
-    assert colab.run(ON_COLAB + TWICE, fails=True, PIP_STUB_FAILS="1") == []
-    assert len(colab.run(ON_COLAB + TWICE + REPORT)) == 2
-
-
-def test_the_first_cell_is_short():
-    cell = colab_check.first_cell()
-    assert len(cell.splitlines()) <= 13
-    ast.parse(cell, feature_version=(3, 10))
-
-
-def test_the_repository_has_one_address():
-    pattern = r"github(?:\.com)?/([\w.-]+/text-to-video[\w-]*)"
-    found = {name: set(re.findall(pattern, text)) for name, text in _texts()
-             if name.endswith((".md", ".py", ".ipynb", ".toml"))}
-    address = colab_check.repository()
-    assert re.search(r'^REPO = "(.+)"$', colab_check.first_cell(), re.M)[1] == address
-    assert {name: addresses for name, addresses in found.items()
-            if addresses - {address.removeprefix("https://github.com/")}} == {}
 
 
 # Versions -----------------------------------------------------------------------------------------

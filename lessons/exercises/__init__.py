@@ -7,7 +7,9 @@ what the lesson goes on with; until then it goes on with ours, so that nobody is
 import copy
 import importlib
 import linecache
+import os
 import pkgutil
+import sys
 import traceback
 from dataclasses import dataclass, field
 
@@ -17,6 +19,10 @@ import torch
 from lessons.errors import CourseError, nearest
 
 EXERCISES = {}
+
+
+class Unsolved(AssertionError):
+    """In strict mode: an exercise that is open or wrong. A test that nbgrader counts as failed."""
 
 
 def rng(seed=0):
@@ -70,16 +76,17 @@ def still_open(number):
 
 
 def check(number, answer):
-    """Check an answer, say what was found, and return what the lesson goes on with."""
+    """Check an answer, say what was found, and return what the lesson goes on with.
+
+    Raises Unsolved in strict mode (LESSONS_STRICT=1) where the exercise is open or wrong.
+    """
     this = exercise(number)
     if answer is ...:
-        print(still_open(number))
-        return this.ours
+        return _not_right(this, still_open(number), answer)
     try:
         found = _watch(this, answer)
     except NotImplementedError:
-        print(still_open(number))
-        return this.ours
+        return _not_right(this, still_open(number), answer)
     except Exception as error:  # whatever the learner's code raises becomes one sentence
         problem = _where(error, answer)
     else:
@@ -87,7 +94,17 @@ def check(number, answer):
     if problem is None:
         print(f"Exercise {number}: right. The lesson goes on with your answer.")
         return answer
-    print(f"Exercise {number}: not yet. {problem}\nUntil then the lesson goes on with our answer.")
+    return _not_right(this, f"Exercise {number}: not yet. {problem}\n"
+                            "Until then the lesson goes on with our answer.", answer)
+
+
+def _not_right(this, text, answer):
+    if os.environ.get("LESSONS_STRICT", "0") not in ("", "0"):
+        notebook = vars(sys.modules["__main__"])  # ours takes the place of a wrong function, so
+        if callable(answer):                      # that later exercises do not fail for it
+            notebook.update({name: this.ours for name in notebook if notebook[name] is answer})
+        raise Unsolved(text.splitlines()[0])
+    print(text)
     return this.ours
 
 
