@@ -9,9 +9,12 @@ import platform
 import re
 import shutil
 import sys
+import threading
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"  # an installed course has none
+ROOT = PROJECT.parent if PROJECT.exists() else Path.cwd()
+SECONDS = 5  # for a server to answer
 INSTALL = "run 'python3 course.py setup' in the course's folder"
 
 
@@ -35,48 +38,42 @@ def report():
 
 
 def _python():
-    lowest = re.search(r'requires-python = ">=([\d.]+)"', _toml())[1]
-    version = platform.python_version()
-    if numbers(version) < numbers(lowest):
+    version, lowest = platform.python_version(), stated()[0].removeprefix(">=")
+    if sys.version_info < tuple(map(int, lowest.split("."))):
         raise RuntimeError(f"{version} is too old: install Python {lowest} or newer")
     return f"{version} on {platform.system()}"
 
 
-def _toml():
-    return (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+def stated():
+    """(the Python, the packages) that the course needs at least, as pyproject.toml states them."""
+    if PROJECT.exists():
+        text = PROJECT.read_text(encoding="utf-8")
+        block = re.search(r"^dependencies = \[(.*?)^\]", text, re.M | re.S)[1]
+        return re.search(r'requires-python = "(.+)"', text)[1], re.findall(r'"(.+?)"', block)
+    facts = importlib.metadata.metadata("text-to-video-course")
+    return facts["Requires-Python"], [needed for needed in facts.get_all("Requires-Dist")
+                                      if "extra ==" not in needed]
 
 
 def _packages():
     """Every dependency of pyproject.toml, imported, at its lower bound or above."""
-    wanted = bounds()
-    problems = [f"{name} {problem}" for name, bound in wanted.items()
-                if (problem := _problem(name, bound))]
+    wanted = stated()[1]
+    problems = [problem for requirement in wanted if (problem := _problem(requirement))]
     if problems:
         raise RuntimeError(f"{'; '.join(problems)}: {INSTALL}")
     return f"all {len(wanted)} are here, torch {importlib.metadata.version('torch')} among them"
 
 
-def bounds():
-    """{package: lowest version, as text} of the course's dependencies, from pyproject.toml."""
-    block = re.search(r"^dependencies = \[(.*?)^\]", _toml(), re.M | re.S)[1]
-    return dict(re.findall(r'"([\w-]+)>=([\d.]+)"', block))
-
-
-def _problem(name, bound):
-    """What is wrong with an installed package, or None."""
+def _problem(requirement):
+    """What is wrong with an installed package, or None. requirement: such as "torch>=2.4"."""
+    name, lowest = requirement.split(">=")
     try:
+        from packaging.version import Version
         version = importlib.metadata.version(name)
         importlib.import_module({"pillow": "PIL", "ipython": "IPython"}.get(name, name))
     except ImportError:  # PackageNotFoundError is one
-        return "is not installed"
-    if numbers(version) < numbers(bound):
-        return f"is {version}, older than {bound}"
-    return None
-
-
-def numbers(version):
-    """The leading numbers of a version, to compare by: "2.13.0+cpu" -> (2, 13, 0)."""
-    return tuple(map(int, re.match(r"\d+(\.\d+)*", version)[0].split(".")))
+        return f"{name} is not installed"
+    return f"{name} is {version}, older than {lowest}" if Version(version) < Version(lowest) else ""
 
 
 def _processor():
@@ -134,17 +131,25 @@ def _weights():
 
 
 def _mnist():
-    import requests
-
     from lessons.sources.downloads import MIRRORS, data_home
     if (data_home() / "mnist" / "train-images-idx3-ubyte.gz").exists():
         return "MNIST is in the cache"
-    try:
-        requests.head(MIRRORS[0], timeout=5)
-    except requests.RequestException:
-        raise RuntimeError("no MNIST and no network: lesson 1 draws theatre figures instead") \
-            from None
+    replies = []
+    # asked beside: where a network swallows what is sent, a name takes longer than any timeout
+    asking = threading.Thread(target=_ask, args=(MIRRORS[0], replies), daemon=True)
+    asking.start()
+    asking.join(SECONDS)
+    if not replies:
+        raise RuntimeError("no MNIST and no network: lesson 1 draws theatre figures instead")
     return "MNIST can be downloaded (11 MB, once)"
+
+
+def _ask(address, replies):
+    import requests
+    try:
+        replies.append(requests.head(address, timeout=SECONDS))
+    except requests.RequestException:
+        pass
 
 
 CHECKS = (  # name, check, whether the course needs it

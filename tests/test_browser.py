@@ -23,6 +23,8 @@ SETTINGS = {"apputils-extension/notification": {"fetchNews": "false", "checkForU
             "notebook-extension/tracker": {"windowingMode": "none"}}  # every cell is on the page
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--mute-audio",
          "--autoplay-policy=no-user-gesture-required"]
+CHECKED = "nbval-check-output"  # the tag of cells whose outputs must be those that are stored
+NEEDED = bool(os.environ.get("CI")) and sys.platform == "linux"  # there it can be installed
 SECONDS = 600  # for a whole lesson, on a machine that does other things as well
 
 
@@ -40,7 +42,7 @@ def find_browser(playwright):
 def browser():
     with sync_playwright() as playwright:
         path = find_browser(playwright)
-        if path is None and os.environ.get("CI") and sys.platform == "linux":
+        if path is None and NEEDED:
             pytest.fail("no Chromium was found: apt install chromium")
         if path is None:
             pytest.skip("no Chromium or Chrome was found: install one to run this test")
@@ -170,6 +172,8 @@ class Notebook:
             kinds, wanted = _kinds(cell.outputs), _kinds(before.outputs)
             if cell.source.strip() and cell.execution_count is None:
                 yield f"code cell {i} was not run"
+            if CHECKED in before.metadata.get("tags", []) and _said(cell) != _said(before):
+                yield f"code cell {i} says {_said(cell)!r}, where {_said(before)!r} is stored"
             for output in cell.outputs:
                 if output.output_type == "error":
                     yield f"code cell {i} raised {output.ename}: {output.evalue}"
@@ -220,6 +224,12 @@ class Notebook:
     def has(self, what):
         kinds = {"slider": ".noUi-handle", "menu": ".widget-dropdown select", "film": "video"}
         return self.page.locator(f".jp-Notebook {kinds[what]}").count() > 0
+
+
+def _said(cell):
+    """What a cell prints and shows as text, warnings aside: what nbval compares as well."""
+    return "".join("".join(output.get("text") or output.get("data", {}).get("text/plain", ""))
+                   for output in cell.outputs if output.get("name") != "stderr")
 
 
 def _kinds(outputs):
@@ -286,11 +296,15 @@ def test_a_cell_that_raises_and_what_is_missing_are_noticed(opened, server):
         "import base64\nfrom IPython.display import display, HTML\n"
         "display({'image/png': base64.b64encode(b'no picture').decode()}, raw=True)\n"
         "display(HTML('<video src=\"data:video/mp4;base64,AAAA\"></video>'))"),
-        new_code_cell("1", outputs=[PICTURE]), new_code_cell("1 / 0"), new_code_cell("2")))
+        new_code_cell("1", outputs=[PICTURE]),
+        new_code_cell("print('new')", metadata={"tags": [CHECKED]},
+                      outputs=[new_output("stream", text="old\n")]),
+        new_code_cell("1 / 0"), new_code_cell("2")))
     notebook.run()
     problems = "\n".join(notebook.problems())
-    for complaint in ("cell 2 has no ['image/png']", "cell 3 raised ZeroDivisionError",
-                      "cell 4 was not run", "not drawn", "without alt text"):
+    for complaint in ("cell 2 has no ['image/png']", "cell 3 says 'new\\n', where 'old\\n'",
+                      "cell 4 raised ZeroDivisionError", "cell 5 was not run",
+                      "not drawn", "without alt text"):
         assert complaint in problems, problems
     with pytest.raises(Exception, match="(?i)supported source|no supported"):
         notebook.play()
@@ -305,3 +319,8 @@ def test_a_widget_that_raises_when_it_is_moved_is_noticed(opened, server):
     notebook.page.locator(".jp-Notebook .noUi-handle").first.press("ArrowRight")
     notebook.settle()
     assert notebook.problems() == []
+
+
+if __name__ == "__main__":  # course.py asks whether there is a browser here
+    with sync_playwright() as found:
+        sys.exit(find_browser(found) is None and not NEEDED)

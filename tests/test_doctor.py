@@ -1,8 +1,11 @@
 """The doctor says what works, what is missing and what to do."""
 
 import importlib.metadata
+import socket
 import subprocess
 import sys
+import threading
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -47,7 +50,7 @@ def _without(monkeypatch, gone, version=None):
 
 
 @pytest.mark.parametrize("version,said", [(None, "av is not installed"),
-                                          ("9.2.0", "av is 9.2.0, older than")])
+                                          ("9.2.0", "av is 9.2.0, older than 12")])
 def test_a_missing_or_old_package_is_named_with_what_to_do(monkeypatch, capsys, version, said):
     _without(monkeypatch, "av", version)
     assert doctor.report() == 2
@@ -73,6 +76,34 @@ def test_what_the_course_can_do_without_is_a_note(monkeypatch, capsys, tmp_path)
     assert "lesson 1 draws theatre figures instead" in capsys.readouterr().out
 
 
-def test_versions_are_compared_as_numbers():
-    assert doctor.numbers("2.13.0+cpu") > doctor.numbers("2.4") > doctor.numbers("2.3.9")
-    assert doctor.bounds()["torch"] and "numpy" in doctor.bounds()
+def test_a_network_that_swallows_all_does_not_hold_it_up(monkeypatch, capsys, tmp_path):
+    swallowed, real = threading.Event(), socket.getaddrinfo
+
+    def slow(*address, **options):
+        swallowed.wait()
+        return real("127.0.0.1", 9, type=socket.SOCK_STREAM)
+    monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(doctor, "SECONDS", 0.1)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    assert doctor.report() == 0  # at once, though no name is ever found
+    assert "no network" in capsys.readouterr().out
+    swallowed.set()
+
+
+@pytest.mark.parametrize("version", ["2.4", "2.13.0+cpu", "10.0"])
+def test_versions_are_compared_as_numbers(monkeypatch, capsys, version):
+    _without(monkeypatch, "torch", version)
+    assert doctor.report() == 0
+    assert f"torch {version} among them" in capsys.readouterr().out
+
+
+def test_an_installed_course_knows_what_it_needs(monkeypatch):
+    here = doctor.stated()
+    assert here[0] == ">=3.10" and any(needed.startswith("torch>=") for needed in here[1])
+    facts = Message()
+    facts["Requires-Python"] = here[0]
+    for needed in [*here[1], 'ruff>=0.6; extra == "test"']:
+        facts["Requires-Dist"] = needed
+    monkeypatch.setattr(doctor, "PROJECT", ROOT / "nowhere")
+    monkeypatch.setattr(importlib.metadata, "metadata", lambda name: facts)
+    assert doctor.stated() == here

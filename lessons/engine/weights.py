@@ -7,7 +7,8 @@ from pathlib import Path
 from lessons.engine.checkpoints import load_checkpoint, save_checkpoint, write_whole
 from lessons.errors import CourseError, nearest
 
-DATA = Path(__file__).resolve().parents[2] / "data"  # shipped weights, listed in weights.json
+# Shipped weights, listed in weights.json: beside the package here, inside it where it is installed
+DATA = next(up / "data" for up in Path(__file__).resolve().parents if (up / "data").is_dir())
 
 
 def ship(name, tensors, command, scores, **facts):
