@@ -342,6 +342,4 @@ def prefers(right, wrong):
 
 def finished():
     """The generator of pictures that the course ships."""
-    generator = PictureGenerator()
-    generator.load_state_dict(weights.shipped("pictures.safetensors"))
-    return generator.eval()
+    return weights.load(PictureGenerator(), "pictures")

@@ -49,3 +49,9 @@ def shipped(name):
     tensors, _ = load_checkpoint(path, path.stem)
     return {key: value.float() if value.is_floating_point() else value
             for key, value in tensors.items()}
+
+
+def load(module, name):
+    """The module with the weights of data/NAME.safetensors, ready to be used (`eval`)."""
+    module.load_state_dict(shipped(f"{name}.safetensors"))
+    return module.eval()

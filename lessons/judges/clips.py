@@ -50,9 +50,7 @@ class ClipJudge(nn.Module):
 
 def clip_judge():
     """The shipped judge of films, ready to read (`ClipJudge` in evaluation mode)."""
-    judge = ClipJudge()
-    judge.load_state_dict(weights.shipped("clip_judge.safetensors"))
-    return judge.eval()
+    return weights.load(ClipJudge(), "clip_judge")
 
 
 def _answers(numbers):

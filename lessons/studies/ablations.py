@@ -189,10 +189,13 @@ def films_of_others(texts, count=1, seed=0):
     return replace(films, audio=np.roll(films.audio, 2, axis=0))
 
 
+# what the rows stand between
+REFERENCES = {"real films": real_films, "real films of other captions": films_of_others}
+
+
 def real_ideas():
-    """`idea_scores` of real films, and of those that belong to other captions."""
-    return {"real films": idea_scores(real_films),
-            "real films of other captions": idea_scores(films_of_others)}
+    """`idea_scores` of REFERENCES."""
+    return {name: idea_scores(film) for name, film in REFERENCES.items()}
 
 
 ABLATION = Study("ablation", [list(IDEA_GAMES)] * 3, {"steps": 1200, "films": 8000}, measure_idea,
