@@ -156,7 +156,7 @@ def test_every_variant_can_be_played_and_all_that_it_has_learns(name):
 def test_a_comparison_goes_on_where_it_stopped():
     written = []
     short = replace(ablations.ATTENTION, seeds=[list(ablations.ATTENTION_GAMES)],
-                    settings={"steps": 1, "films": 12, "every": 200})
+                    settings={"steps": 1, "batch": 8, "films": 12, "every": 200})
     first = short.compare(write=lambda results: written.append(len(results["runs"])))
     assert written == list(range(1, len(ablations.ATTENTION_GAMES) + 1))
     again = short.compare(first, written.append)

@@ -92,6 +92,16 @@ def contact_sheet(video, titles, alt, every=2):
     figure(fig, alt)
 
 
+def seed_spread(ax, runs, measure):
+    """Draw a measure of runs, a DataFrame, on an axis: a row for each variant, with a dot for each
+    seed, and over them their mean and their range."""
+    rows = {"x": measure, "y": "variant", "ax": ax}
+    sns.stripplot(runs, **rows, color=BLUE, alpha=0.7, jitter=False)
+    sns.pointplot(runs, **rows, errorbar=("pi", 100), linestyle="none", marker="|", markersize=12,
+                  color="black", err_kws={"linewidth": 1})
+    ax.set(ylabel="")
+
+
 def curves(lines, title, alt, x="step", y="loss", smooth=1):
     """Line plot: lines is a dict name -> list of numbers; smooth: width of a running mean."""
     fig, ax = plt.subplots(figsize=(6.5, 2.8))

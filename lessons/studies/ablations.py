@@ -64,7 +64,7 @@ def attention_scores(model, n, seed=60_000):
     return rounded(read_order(reading, texts) | {"wins": wins.mean()})
 
 
-def measure_attention(shared, variant, seed, steps, films, every):
+def measure_attention(shared, variant, seed, steps, batch, films, every):
     """`attention_scores` for 256 captions, "seconds" of training, and "curve": a list of scores
     for 128 captions with their "step", one every `every` steps."""
     model, *data = shared
@@ -74,7 +74,8 @@ def measure_attention(shared, variant, seed, steps, films, every):
         if run.step % every == 0:
             model.generator = run.average
             curve.append({"step": run.step} | attention_scores(model, 128))
-    run = play(ATTENTION_GAMES[variant], *data, seed, steps=steps, preview=note, every_seconds=0)
+    run = play(ATTENTION_GAMES[variant], *data, seed, steps=steps, batch=batch, preview=note,
+               every_seconds=0)
     model.generator = run.average.eval()
     return attention_scores(model, 256) | {"seconds": round(run.seconds, 1), "curve": curve}
 
@@ -88,8 +89,8 @@ def real_orders():
 
 
 ATTENTION = Study("attention", [list(ATTENTION_GAMES)] * 3,
-                  {"steps": 1200, "films": 8000, "every": 200}, measure_attention, prepare,
-                  real_orders)
+                  {"steps": 1200, "batch": 64, "films": 8000, "every": 200}, measure_attention,
+                  prepare, real_orders)
 
 
 # Lesson 6: what makes a film consistent ---------------------------------------------------------
