@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lessons.display import show, tables
+from lessons.engine import weights
 from lessons.studies import registry, study
 from lessons.studies.measures import MEASURES
 from lessons.studies.study import Study
@@ -82,3 +83,13 @@ def test_a_cell_has_the_mean_of_the_seeds_and_their_range(monkeypatch):
     np.testing.assert_allclose(ax.collections[0].get_array().ravel(), [0.7, 0, 0, 1])
     patch, = ax.patches
     assert (int(patch.get_x()), int(patch.get_y())) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["theatre", "sound", "digits", "pictures"])
+def test_every_score_of_a_shipped_model_is_a_measure_with_a_meaning(name):
+    for score in weights.listed(f"{name}.safetensors")["scores"]:
+        words = [word for word in score.split() if word not in ("zh", "real", "shuffled")]
+        rest = words[1:] if words[0] == "heldout" and len(words) > 1 else words
+        known = [" ".join(part) for part in (words, rest, ["train", *rest], words[:-1])]
+        assert any(word in MEASURES for word in known), score
+    assert all(len(measure.meaning) > 10 for measure in MEASURES.values())

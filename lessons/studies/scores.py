@@ -7,42 +7,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from lessons import beyond
+from lessons import beyond, measuring
+from lessons import temporal_consistency as consistency
 from lessons.audio import av_align, sync
-from lessons.judges import clips, pictures
-from lessons.judges.clips import clip_judge, obeyed, read_clips
-from lessons.judges.gait import STEPS, Twin, phase_judge, places, read_frames, stepping_scenes
-from lessons.judges.sound import (
-    decibels,
-    footfall_judge,
-    motion_peaks,
-    onsets,
-    read_footfalls,
-    read_sounds,
-    sound_judge,
-)
-from lessons.judges.voices import agreement, read_digits, read_moves, read_voices
-from lessons.measuring import (
-    coverage,
-    flicker,
-    frame_change,
-    frechet_distance,
-    leg_sharpness,
-    sharpness,
-    spread_of_phase,
-    spread_of_place,
-)
+from lessons.judges import clips, gait, pictures, sound, voices
 from lessons.signals import windows
 from lessons.sources import moving_digits
-from lessons.temporal_consistency import (
-    cadence,
-    inside,
-    jerk,
-    leap,
-    restless,
-    same_actor,
-    warping_error,
-)
 from lessons.text_conditioning import SHOWN, compatible, draw_pictures, prefers
 from lessons.text_to_video import film
 from lessons.world import captions, theatre
@@ -52,12 +22,16 @@ from lessons.world.theatre import Theatre
 from lessons.world.vocabulary import ATTRIBUTES, SEEN, asked_seen, encode, kinds_of, meanings
 
 # What all scorers share -------------------------------------------------------------------------
-OF_VIDEO = {"dynamics": lambda video: frame_change(video).mean(), "flicker": flicker,
-            "sharpness": sharpness, "legs": leg_sharpness,
-            "jerk": lambda video: jerk(places(video)).mean(),
-            "variety of place": lambda videos: np.mean([*map(spread_of_place, videos)]),
-            "variety of phase": lambda videos: np.mean([
-                spread_of_phase(read_clips(clip_judge(), video)["phase"]) for video in videos])}
+OF_VIDEO = {"dynamics": lambda video: measuring.frame_change(video).mean(),
+            "flicker": measuring.flicker, "sharpness": measuring.sharpness,
+            "legs": measuring.leg_sharpness,
+            "jerk": lambda video: consistency.jerk(gait.places(video)).mean(),
+            "variety of place": lambda videos: np.mean([*map(measuring.spread_of_place, videos)]),
+            "variety of phase": lambda videos: np.mean([*map(_spread_of_phase, videos)])}
+
+
+def _spread_of_phase(video):
+    return measuring.spread_of_phase(clips.read_clips(clips.clip_judge(), video)["phase"])
 
 
 def ratios(names, made, real):
@@ -67,8 +41,8 @@ def ratios(names, made, real):
 
 def distances(features, others, many, prefix=""):
     """"frechet" from generated features to many real ones, "floor" from other real ones."""
-    return {prefix + "frechet": frechet_distance(features, many),
-            prefix + "floor": frechet_distance(others, many)}
+    return {prefix + "frechet": measuring.frechet_distance(features, many),
+            prefix + "floor": measuring.frechet_distance(others, many)}
 
 
 def plain_captions(n, seed):
@@ -94,11 +68,11 @@ def score_films(make, n=1024, seed=20_000, size=48):
     make(texts, count, seed) -> uint8 (N, 16, size, size, 3), `count` films of each caption in a
     row.
     """
-    judge, theatre, scores, films = clip_judge(), Theatre(size), {}, {}
+    judge, theatre, scores, films = clips.clip_judge(), Theatre(size), {}, {}
     for split, mark, scenes, texts in plain_captions(n, seed):
         video = make(texts, 1, seed)
-        reading = read_clips(judge, video)
-        found = obeyed(reading, texts)
+        reading = clips.read_clips(judge, video)
+        found = clips.obeyed(reading, texts)
         scores[split + mark] = float(found["all"].mean())
         if not mark:
             films[split] = scenes, video, reading["features"]
@@ -108,9 +82,10 @@ def score_films(make, n=1024, seed=20_000, size=48):
             scores |= {f"{split} {name}": float(found[name].mean()) for name in ATTRIBUTES}
     scenes, video, features = films["train"]
     real = theatre.film(scenes, seed + 1).video
-    twin, many = (read_clips(judge, part)["features"] for part in
+    twin, many = (clips.read_clips(judge, part)["features"] for part in
                   (real, theatre.sample(2 * n, seed + 2).video))
-    return scores | distances(features, twin, many) | {"coverage": coverage(features, many)} \
+    return scores | distances(features, twin, many) \
+        | {"coverage": measuring.coverage(features, many)} \
         | ratios(("dynamics", "flicker", "sharpness"), video, real) \
         | _variety(make, theatre, seed) | _legs(make, theatre, seed)
 
@@ -191,25 +166,26 @@ def score_sound(make, n=512, seed=30_000):
 
 def sound_scores(made, scenes, seed=30_000):
     """The scores of the sound of `text_to_video.Films`, one a scene."""
-    real, judge = Theatre().film(scenes, seed + 1), sound_judge()
-    many = read_sounds(judge, Theatre().sample(2 * len(scenes), seed + 2).audio)["features"]
-    heard, twin = (read_sounds(judge, clips.audio) for clips in (made, real))
+    real, judge = Theatre().film(scenes, seed + 1), sound.sound_judge()
+    many = sound.read_sounds(judge, Theatre().sample(2 * len(scenes), seed + 2).audio)["features"]
+    heard, twin = (sound.read_sounds(judge, films.audio) for films in (made, real))
     return _agreement(made, real) | {
         "music": float((heard["music"].argmax(1) == kinds_of(scenes)).float().mean()),
         **distances(heard["features"], twin["features"], many, "sound "),
-        "loudness": decibels(made.audio, real.audio), "peak": float(np.abs(made.audio).max())}
+        "loudness": sound.decibels(made.audio, real.audio),
+        "peak": float(np.abs(made.audio).max())}
 
 
 def _agreement(made, real):
     """"sync" and "av-align" of films, of real ones, of films with the sounds of others, and as a
     share."""
-    judge, scores = footfall_judge(), {}
-    steps, real_steps = onsets(made.audio), onsets(real.audio)
+    judge, scores = sound.footfall_judge(), {}
+    steps, real_steps = sound.onsets(made.audio), sound.onsets(real.audio)
     for name, films, heard in (("", made, steps), (" shuffled", made, steps[1:] + steps[:1]),
                                (" real", real, real_steps)):
-        scores["sync" + name] = sync(heard, read_footfalls(judge, films.video))
+        scores["sync" + name] = sync(heard, sound.read_footfalls(judge, films.video))
         scores["av-align" + name] = float(np.nanmean(
-            [av_align(*pair) for pair in zip(heard, motion_peaks(films.video), strict=True)]))
+            [av_align(*pair) for pair in zip(heard, sound.motion_peaks(films.video), strict=True)]))
     for name in ("sync", "av-align"):
         low, high = scores[name + " shuffled"], scores[name + " real"]
         scores[name + " share"] = (scores[name] - low) / (high - low)
@@ -219,27 +195,28 @@ def _agreement(made, real):
 # Consistency ------------------------------------------------------------------------------------
 def change_scenes(n, actors=ACTORS):
     """n scenes of walks that become runs, of these actors in every colour and direction in turn."""
-    kinds = [Scene(actor, color, STEPS, direction)
+    kinds = [Scene(actor, color, gait.STEPS, direction)
              for direction in DIRECTIONS for color in COLORS for actor in actors]
     return [kinds[i % len(kinds)] for i in range(n)]
 
 
 def cadence_curves(judge, film):
     """The cadence curves of films uint8 (N, T, 48, 48, 3) as the judge of steps reads them."""
-    return cadence(read_frames(judge, film)[0])
+    return consistency.cadence(gait.read_frames(judge, film)[0])
 
 
 @functools.cache
 def cadence_band(n=600, seed=80_000):
     """Between which cadences n real films of `change_scenes` lie at each moment: low and high, both
     (T - SPAN,) in Hz, the 1st and the 99th percentile of what the judge of steps reads."""
-    curves = cadence_curves(phase_judge(), Theatre().film(change_scenes(n), seed).video)
+    curves = cadence_curves(gait.phase_judge(), Theatre().film(change_scenes(n), seed).video)
     return curves.quantile(0.01, dim=0), curves.quantile(0.99, dim=0)
 
 
 def twin_error(judge, scenes, film):
     """The warping error of films of stepping scenes under the exact flow of their twins."""
-    return warping_error(film, *exact_flow(Twin(scenes, film, judge), film.shape[2]))
+    twins = gait.Twin(scenes, film, judge)
+    return consistency.warping_error(film, *exact_flow(twins, film.shape[2]))
 
 
 RATIOS = ("dynamics", "flicker", "jerk", "leap", "warp")  # quoted as shares of real films
@@ -263,15 +240,17 @@ def _real_consistency(n, seed):
 def _consistency(films, n, seed):
     """What is measured of films(scenes) -> uint8 (N, T, 48, 48, 3), RATIOS as they are: of n scenes
     of all kinds, 240 walks that become runs, 32 stepping scenes and of all who stand."""
-    judge, mixed = phase_judge(), films(theatre.all_scenes(n, seed))
-    curves, scenes = cadence_curves(judge, films(change_scenes(240))), stepping_scenes(32, seed)
+    judge, mixed = gait.phase_judge(), films(theatre.all_scenes(n, seed))
+    curves = cadence_curves(judge, films(change_scenes(240)))
+    scenes = gait.stepping_scenes(32, seed)
     stands = [Scene(actor, color, ("stand",), direction)
               for actor in ACTORS for color in COLORS for direction in DIRECTIONS]
     scores = {name: OF_VIDEO[name](mixed) for name in ("dynamics", "flicker", "jerk")} | {
-        "same actor": same_actor(*read_frames(judge, mixed)[1:]).float().mean(),
-        "inside": inside(curves, *cadence_band()).float().mean(), "leap": leap(curves).mean(),
+        "same actor": consistency.same_actor(*gait.read_frames(judge, mixed)[1:]).float().mean(),
+        "inside": consistency.inside(curves, *cadence_band()).float().mean(),
+        "leap": consistency.leap(curves).mean(),
         "warp": twin_error(judge, scenes, films(scenes)),
-        "restless": restless(films(stands)).mean()}
+        "restless": consistency.restless(films(stands)).mean()}
     return {name: float(value) for name, value in scores.items()}
 
 
@@ -279,12 +258,13 @@ def _consistency(films, n, seed):
 def digit_scores(films, truth):
     """The scores of films (`text_to_video.Films`, or anything with video and audio) of captions
     whose digit and move are truth (N, 2)."""
-    seen, heard, move = read_digits(films.video), read_voices(films.audio), read_moves(films.video)
+    seen, move = voices.read_digits(films.video), voices.read_moves(films.video)
+    heard = voices.read_voices(films.audio)
     right = torch.stack([seen.mean(1).argmax(1) == truth[:, 0], move == truth[:, 1],
                          heard.argmax(1) == truth[:, 0]]).float()              # (3, N)
     every = (seen.argmax(2) == truth[:, :1]).float()                           # (N, T)
     return {"digit": float(every.mean()), "move": float(right[1].mean()),
-            "voice": float(right[2].mean()), "agree": agreement(seen, heard),
+            "voice": float(right[2].mean()), "agree": voices.agreement(seen, heard),
             "all": float(right.amin(0).mean())}
 
 
@@ -302,7 +282,7 @@ def score_clips(model, n=400, seed=0):
             scores |= {prefix + name: value for name, value in
                        digit_scores(made, truth).items()}
     made = beyond.film(model, model.examples, -(-64 // len(model.examples)), seed)
-    scores["motion"] = float(frame_change(made.video).mean() / model.change)
+    scores["motion"] = float(measuring.frame_change(made.video).mean() / model.change)
     if model.sound:
-        scores["loudness"] = decibels(made.audio, model.loudness.sqrt().numpy())
+        scores["loudness"] = sound.decibels(made.audio, model.loudness.sqrt().numpy())
     return scores
