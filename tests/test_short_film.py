@@ -11,7 +11,6 @@ from lessons import __main__, frames, short_film, text_to_video
 from lessons.display import media, show, subtitles
 from lessons.errors import CourseError
 from lessons.judges import clips
-from lessons.judges.clips import clip_judge, read_clips
 from lessons.signals import windows
 from lessons.studies import ablations, games, study
 from lessons.world import captions, vocabulary
@@ -261,11 +260,11 @@ def test_the_comparison_plays_every_game_and_goes_on_where_it_was_cut(monkeypatc
 
 def test_real_films_are_the_ceiling_and_those_of_others_the_floor():
     texts = [captions.describe(scene) for scene in Theatre.scenes(64, seed=9)]
-    judge, heard = clip_judge(), []
+    judge, heard = clips.clip_judge(), []
     for film in ablations.REFERENCES.values():
-        clips = film(texts, 1, 0)
-        reading = read_clips(judge, clips.video)
-        heard.append((obeyed(reading, texts)["all"].mean(), clips.audio))
+        films = film(texts, 1, 0)
+        reading = clips.read_clips(judge, films.video)
+        heard.append((clips.obeyed(reading, texts)["all"].mean(), films.audio))
     (whole, own), (none, swapped) = heard
     assert whole > 0.98 and none < 0.1
     assert not np.array_equal(own[1:], swapped[:-1]) and own.shape == swapped.shape
