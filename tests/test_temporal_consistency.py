@@ -242,7 +242,7 @@ def test_the_energy_score_of_frames_alone_does_not_see_changes():
     assert loss(whole, order) != pytest.approx(loss(whole, there), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", games.GAMES)
+@pytest.mark.parametrize("name", [*ablations.CONSISTENCY_GAMES, "no energy score"])
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name):
     wordings = Wordings(Theatre.scenes(10, 1))  # of 20 films, two a scene
     run = games.play(name, _random(20, 16, frames.PATH), wordings, steps=2)
