@@ -8,22 +8,11 @@ from pathlib import Path
 
 import torch
 
-from lessons import beyond, text_to_video
+from lessons import beyond, mlp_gan, text_to_video
 from lessons.engine import training, weights
 from lessons.engine.checkpoints import load_checkpoint
 from lessons.frames import MODEL
 from lessons.judges.digits import score_digits
-from lessons.mlp_gan import (
-    MENDED,
-    ArticleDiscriminator,
-    Discriminator,
-    Generator,
-    draw_from,
-    draw_images,
-    leak_of,
-    train_by_hand,
-    train_mnist,
-)
 from lessons.sources.downloads import mnist
 from lessons.studies import sound
 from lessons.studies.scores import score_sound
@@ -33,7 +22,7 @@ from lessons.text_conditioning import BEST, train
 def mnist_generator(folder):
     """Lesson 1's generator, mended, trained for three minutes."""
     begun = (Path(folder) / training.CHECKPOINT).exists()
-    run = train_mnist(folder, minutes=3, device="cpu", resume=begun)
+    run = mlp_gan.train_mnist(folder, minutes=3, device="cpu", resume=begun)
     return run.average, {"steps": run.step}
 
 
@@ -43,19 +32,20 @@ def worse_generator(name, folder):
     steps = weights.listed("mnist.safetensors")["scores"]["steps"]
     torch.manual_seed(0)
     if name == "mnist_as_written":
-        generator = Generator()
-        train_by_hand(generator, ArticleDiscriminator(), images, steps)
+        generator = mlp_gan.Generator()
+        mlp_gan.train_by_hand(generator, mlp_gan.ArticleDiscriminator(), images, steps)
     else:
-        run = training.Run(Generator(leak_of(name)), Discriminator(), model=name)
-        without = {"r1": 0} if name == "mnist_no_penalty" else {}
-        training.fit_to_end(run, folder, draw_from(images), **{**MENDED, **without}, steps=steps)
+        run = training.Run(mlp_gan.Generator(mlp_gan.leak_of(name)), mlp_gan.Discriminator(),
+                           model=name)
+        how = mlp_gan.MENDED | ({"r1": 0} if name == "mnist_no_penalty" else {})
+        training.fit_to_end(run, folder, mlp_gan.draw_from(images), **how, steps=steps)
         generator = run.average
     return generator, {"steps": steps}
 
 
 def score_generator(generator):
     """The scores of 5,000 digits of a generator."""
-    return score_digits(draw_images(generator.eval(), 5000))
+    return score_digits(mlp_gan.draw_images(generator.eval(), 5000))
 
 
 def pictures(_, steps=2000):
