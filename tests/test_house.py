@@ -1,4 +1,4 @@
-"""The house: which room may use which, and how large each is (see CONTRIBUTING)."""
+"""The house: which room may use which, and how large each is."""
 
 import ast
 import subprocess
