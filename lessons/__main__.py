@@ -213,8 +213,8 @@ def _shoot(options):
 
 
 def _study(options):
-    from lessons.studies import study
-    study.run(options.name)
+    from lessons.studies import registry
+    registry.run(options.name)
     return 0
 
 

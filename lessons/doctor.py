@@ -114,7 +114,7 @@ def _theatre():
 
 
 def _films():
-    from lessons.display.show import mp4
+    from lessons.display.media import mp4
     from lessons.world.theatre import Theatre
     clips = Theatre(frames=4).sample(1)
     return f"mp4 with sound, {len(mp4(clips.video[0], clips.audio[0], 8, 8000)) // 1000} kB a film"

@@ -1,8 +1,4 @@
-"""Measuring a GAN: judges that it never trains against, and numbers that the judges read.
-
-`python -m lessons.measuring digits|pictures|clips` trains a judge, of lesson 1's digits, lesson 3's
-pictures or films, ships it and prints how often it is right. `python -m lessons.measuring losses`
-trains lesson 1's networks with each loss and writes data/losses.json.
+"""Measures of films and of features, whoever made them; `lessons.judges` reads the features.
 
 Axes: N films, T frames of each, height H, width W.
 """

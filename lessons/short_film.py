@@ -16,7 +16,7 @@ import torch
 from IPython.display import display
 
 from lessons import audio, video
-from lessons.display import show
+from lessons.display import media
 from lessons.display.subtitles import clock, subtitle
 from lessons.engine.checkpoints import write_whole
 from lessons.errors import CourseError
@@ -179,7 +179,7 @@ class ShortFilm:
 
     def mp4(self, words=True):
         """The film as bytes of an mp4 file (H.264 and AAC); words: as for `frames`."""
-        return show.mp4(self.frames(words), self.audio, self.shots.fps, self.shots.sample_rate,
+        return media.mp4(self.frames(words), self.audio, self.shots.fps, self.shots.sample_rate,
                         zoom=1)
 
     def subtitles(self):
@@ -202,7 +202,7 @@ class ShortFilm:
 def play(film):
     """Display a `ShortFilm` as a player with sound, under it its script. The browser draws the
     subtitles into the empty strip, since it has letters for every language."""
-    display(show.player(film.mp4(words=False), " / ".join(film.lines), film.subtitles()))
+    display(media.video_player(film.mp4(words=False), " / ".join(film.lines), film.subtitles()))
 
 
 @torch.no_grad()

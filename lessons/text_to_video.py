@@ -14,7 +14,7 @@ from torch import nn
 
 from lessons import audio
 from lessons.audio import NOISE, SoundMaker
-from lessons.display import show
+from lessons.display import media
 from lessons.engine import checkpoints, distributed, training, weights
 from lessons.engine.checkpoints import load_checkpoint, save_checkpoint, write_whole
 from lessons.engine.vocabulary import Vocabulary
@@ -89,8 +89,8 @@ class Films:
             content = file.getvalue()
         else:
             frames = np.concatenate(self.video)                                # (N T, H, W, 3)
-            content = show.gif(frames, self.fps) if kind == ".gif" else \
-                show.mp4(frames, self.audio.reshape(-1), self.fps, self.sample_rate)
+            content = media.gif(frames, self.fps) if kind == ".gif" else \
+                media.mp4(frames, self.audio.reshape(-1), self.fps, self.sample_rate)
         write_whole(path, content)
 
 

@@ -1,5 +1,7 @@
 """Lesson 5: padding gets nothing, the measure counts the right frames, variants fit the game."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from lessons import attention, frames, text_to_video
 from lessons.attention import attend
 from lessons.display import attention_map
 from lessons.judges import clips
-from lessons.studies import attention_study, study
+from lessons.studies import ablations, games, study
 from lessons.world import captions
 from lessons.world.theatre import Theatre, own_frames
 from lessons.world.vocabulary import WORDS, Wordings, encode, verbs
@@ -37,8 +39,8 @@ def test_padding_changes_nothing():
     torch.testing.assert_close(attend(q, *more, padded)[0], attend(q, k, v, there)[0])
 
 
-@pytest.mark.parametrize("part", [attention.WordAttention, attention_study.SentenceOnly,
-                                  attention_study.WordMean])
+@pytest.mark.parametrize("part", [attention.WordAttention, games.SentenceOnly,
+                                  games.WordMean])
 def test_what_stands_for_attention_has_its_contract(part):
     words, there = _random(3, 6, 64), torch.arange(6) < torch.tensor([6, 2, 1])[:, None]
     words = words * there[..., None]
@@ -51,7 +53,7 @@ def test_what_stands_for_attention_has_its_contract(part):
 
 def test_without_attention_every_frame_is_told_the_same_and_the_mean_has_no_order():
     words, there = _random(2, 6, 64), torch.ones(2, 6, dtype=torch.bool)
-    for part in (attention_study.SentenceOnly(16), attention_study.WordMean(16)):
+    for part in (games.SentenceOnly(16), games.WordMean(16)):
         answers = part(words, words, there)[0] - part.moments      # but for which frame it is
         torch.testing.assert_close(answers, answers[:, :1].expand_as(answers))
     torch.testing.assert_close(part(words.flip(1), words, there)[0] - part.moments, answers)
@@ -88,7 +90,7 @@ def test_verbs_are_found_where_the_words_are():
 
 def test_verbs_of_all_wordings_mean_their_actions():
     for language in captions.LANGUAGES:
-        scenes, texts = attention_study.two_actions(40, 3, language, np.random.default_rng(0))
+        scenes, texts = ablations.two_actions(40, 3, language, np.random.default_rng(0))
         where, words = verbs(texts), WORDS.decode(encode(texts, WORDS))
         for n, scene in enumerate(scenes):
             for k, action in enumerate(scene.actions):
@@ -97,7 +99,7 @@ def test_verbs_of_all_wordings_mean_their_actions():
 
 
 def test_the_frames_of_an_action_hold_for_every_film_of_the_theatre():
-    scenes, _ = attention_study.two_actions(30, 5)
+    scenes, _ = ablations.two_actions(30, 5)
     changes = Theatre().film(scenes, 5).changes * 8                            # in frames
     first, second = own_frames()
     assert first.nonzero().max() <= changes.min() and second.nonzero().min() >= changes.max()
@@ -121,7 +123,7 @@ def test_the_right_verb_wins_or_loses():
 def test_in_the_shipped_model_the_right_verb_wins_in_both_languages():
     model = text_to_video.load_model("theatre")
     for language in captions.LANGUAGES:
-        _, texts = attention_study.two_actions(48, 9, language)
+        _, texts = ablations.two_actions(48, 9, language)
         films = text_to_video.film(model, texts, seed=2)
         wins = attention.right_verb_wins(torch.as_tensor(films.attention), verbs(texts),
                                          own_frames(margin=1))
@@ -130,21 +132,21 @@ def test_in_the_shipped_model_the_right_verb_wins_in_both_languages():
 
 def test_verbs_that_change_places_turn_the_films_round():
     model, judge = text_to_video.load_model("theatre"), clips.clip_judge()
-    _, texts = attention_study.two_actions(48, 9)
+    _, texts = ablations.two_actions(48, 9)
     model.generator.what = attention.Interchanged(model.generator.what, verbs(texts))
     made = text_to_video.film(model, texts).video
-    order = attention_study.read_order(clips.read_clips(judge, made), texts)
+    order = ablations.read_order(clips.read_clips(judge, made), texts)
     assert order["reversed"] > 0.5 > order["order"]
 
 
 # The comparison -------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", attention_study.VARIANTS)
+@pytest.mark.parametrize("name", ablations.ATTENTION_GAMES.values())
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision):
     scenes = Theatre.scenes(20, 1)
     paths = _random(40, 16, frames.PATH)
-    run = attention_study.play(name, paths, Wordings(scenes), steps=2, batch=16)
+    run = games.play(name, paths, Wordings(scenes), steps=2, batch=16)
     assert run.step == 2 and torch.stack(run.log).isfinite().all()
-    part = attention_study.VARIANTS[name][0] or attention.WordAttention
+    part = games.GAMES[name].words or attention.WordAttention
     assert isinstance(run.generator.what, part) and isinstance(run.generator.who, part)
     moments = run.optimizers["generator"].state
     assert all(moments[weight]["exp_avg"].any() for weight in run.generator.what.parameters())
@@ -152,25 +154,30 @@ def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision)
 
 def test_a_comparison_goes_on_where_it_stopped():
     written = []
-    first = attention_study.compare(steps=1, seeds=1, films=12, write=lambda f: written.append(1))
-    assert len(written) == len(attention_study.VARIANTS) + 1  # first of all, chance and ceiling
-    again = attention_study.compare(steps=1, seeds=1, films=12, found=first,
-                              write=lambda f: written.append(1))
-    assert again == first and len(written) == len(attention_study.VARIANTS) + 1
+    short = replace(ablations.ATTENTION, seeds=[list(ablations.ATTENTION_GAMES)],
+                    settings={"steps": 1, "batch": 8, "films": 12, "every": 200})
+    first = short.compare(write=lambda results: written.append(len(results["runs"])))
+    assert written == list(range(1, len(ablations.ATTENTION_GAMES) + 1))
+    again = short.compare(first, written.append)
+    assert again == first and len(written) == len(ablations.ATTENTION_GAMES)
     assert all(set(run) >= {"seed", "two", "order", "reversed", "wins", "seconds", "curve"}
-               for runs in first["variants"].values() for run in runs)
+               for run in first["runs"])
+    assert set(first["references"]) == {"chance", "ceiling"}
 
 
 def test_the_stored_comparison_is_of_these_variants():
-    found = study.found("attention")
-    assert list(found["variants"]) == list(attention_study.VARIANTS)
-    assert 0 <= found["chance"]["two"] < 0.1 < 0.9 < found["ceiling"]["two"] <= 1
+    results = study.stored("attention")
+    assert results["settings"] == ablations.ATTENTION.settings
+    assert [(run["seed"], run["variant"]) for run in results["runs"]] == \
+        [(seed, name) for seed in range(3) for name in ablations.ATTENTION_GAMES]
+    assert 0 <= results["references"]["chance"]["two"] < 0.1
+    assert 0.9 < results["references"]["ceiling"]["two"] <= 1
 
 
 # Pictures -------------------------------------------------------------------------------------
 def test_the_table_tells_every_cell():
     model = text_to_video.load_model("theatre")
     films = text_to_video.film(model, ["一个红衣男人先走后跑"])
-    html = attention_map.table(films, frame=3).data
+    html = attention_map.attention_table(films, frame=3).data
     assert html.count("<td") == 8 * 16 and "走, frame 3: " in html
     assert html.count("#E69F00") == int(own_frames().sum())

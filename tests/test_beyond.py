@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lessons import __main__, beyond
-from lessons.display import show
+from lessons.display import media
 from lessons.errors import CourseError
 from lessons.signals import clip, windows
 from lessons.signals.windows import cut, paste, places
@@ -25,7 +25,7 @@ def make_folder(folder, n=6, sound=True, grey=False):
     rows = [("file_name", "caption")]
     for k, text in enumerate(clips.captions):
         film = clips.video[k].mean(-1, keepdims=True).astype(np.uint8) if grey else clips.video[k]
-        data = show.mp4(film, clips.audio[k], 8, 8000, zoom=2) if sound else show.gif(film, 8)
+        data = media.mp4(film, clips.audio[k], 8, 8000, zoom=2) if sound else media.gif(film, 8)
         (folder / f"{k}.{'mp4' if sound else 'gif'}").write_bytes(data)
         rows.append((f"{k}.{'mp4' if sound else 'gif'}", text))
     with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:

@@ -1,16 +1,20 @@
 """The judge of films reads real films, and each measure moves the way it should."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from lessons import measuring
+from lessons.engine import weights
 from lessons.errors import CourseError
 from lessons.judges import clips as clips_judge
 from lessons.judges import pictures
 from lessons.judges.clips import clip_judge, obeyed, read_clips, text_match
 from lessons.shipping import judges, registry
 from lessons.signals import windows
+from lessons.sources import downloads
 from lessons.world import theatre, vocabulary
 from lessons.world.scene import Scene
 from lessons.world.theatre import Theatre
@@ -158,6 +162,55 @@ def test_judge_training_learns_from_real_films():
     reading, real = read_clips(judge, clips.video), vocabulary.truth(clips.scenes)
     for name in vocabulary.ATTRIBUTES:  # it knows these films by now: 63 of 64 and more
         assert (reading[name].argmax(1) == real[name]).float().mean() > 0.9, name
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Trainings of two steps on few examples: name -> options."""
+    monkeypatch.setattr(judges, "mnist", lambda split: (
+        torch.zeros(200, 28, 28, dtype=torch.uint8), torch.arange(200) % 10))
+    monkeypatch.setattr(downloads, "spoken_digits", lambda split: (
+        [torch.rand(900)] * 70, torch.arange(70) % 10, ["a"] * 70))
+    return {"digit_judge": {}, "voice_judge": {}, "picture_judge": {"frames": 30},
+            "sound_judge": {"clips": 12}} | {f"{name}_judge": {"films": 12}
+                                             for name in ("clip", "phase", "footfall")}
+
+
+@pytest.mark.parametrize("name", registry.JUDGES)
+def test_every_judge_is_trained_whole_and_goes_on_from_its_checkpoint(name, tiny, tmp_path):
+    train, score = registry.JUDGES[name]
+    first = train(tmp_path, steps=2, **tiny[name])
+    assert not first.training
+    again = train(tmp_path, steps=2, **tiny[name])         # finished: nothing is left to train
+    further = train(tmp_path, steps=3, **tiny[name])
+    moved = [not torch.equal(a, b) for a, b in zip(first.parameters(), further.parameters(),
+                                                   strict=True)]
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(),
+                                                 strict=True))
+    assert all(moved)
+
+
+def test_what_is_shipped_is_scored_as_it_is_shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "DATA", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    scored = []
+
+    def train(folder):
+        Path(folder).mkdir(parents=True)
+        return torch.nn.Linear(3, 3)
+
+    def score(network):
+        scored.append({name: part.clone() for name, part in network.state_dict().items()})
+        return {"right": 0.12345}
+    monkeypatch.setitem(registry.JUDGES, "digit_judge", (train, score))
+    assert registry.ship("digit_judge") == {"right": 0.1235}
+    shipped = weights.shipped("digit_judge.safetensors")
+    assert all(torch.equal(shipped[name], part) for name, part in scored[0].items())
+    assert weights.listed("digit_judge.safetensors")["command"] == \
+        "python -m lessons ship digit_judge"
+    assert not (tmp_path / "runs" / "ship_digit_judge").exists()
+    loaded = weights.load(torch.nn.Linear(3, 3), "digit_judge")
+    assert torch.equal(loaded.weight, scored[0]["weight"]) and not loaded.training
 
 
 def test_what_is_not_shipped_is_told_with_the_nearest_name():

@@ -1,17 +1,18 @@
 """Lesson 8: scripts, one actor throughout, subtitles, the film as a file, the ideas taken away."""
 
+from dataclasses import replace
+
 import av
 import numpy as np
 import pytest
 import torch
 
 from lessons import __main__, frames, short_film, text_to_video
-from lessons.display import show, subtitles
+from lessons.display import media, show, subtitles
 from lessons.errors import CourseError
 from lessons.judges import clips
-from lessons.judges.clips import clip_judge, read_clips
 from lessons.signals import windows
-from lessons.studies import ablation, study
+from lessons.studies import ablations, games, study
 from lessons.world import captions, vocabulary
 from lessons.world.scene import Scene
 from lessons.world.theatre import Theatre
@@ -217,7 +218,7 @@ def test_the_file_is_h264_and_aac_as_browsers_play_them(film, tmp_path):
 def test_the_sound_of_a_file_comes_when_its_picture_does(tmp_path):
     click, light = np.zeros(16_000, np.float32), np.zeros((16, 48, 48, 3), np.uint8)
     click[8000:8016], light[8:] = 0.8, 255                                     # both after a second
-    (tmp_path / "film.mp4").write_bytes(show.mp4(light, click, 8, 8000))
+    (tmp_path / "film.mp4").write_bytes(media.mp4(light, click, 8, 8000))
     with av.open(tmp_path / "film.mp4") as container:
         heard = np.concatenate([block.to_ndarray()[0] for block in container.decode(audio=0)])
     assert abs(abs(heard).argmax() / 48_000 - 1) < 0.005                       # seconds
@@ -262,62 +263,66 @@ def test_long_lines_are_wrapped_between_words():
 
 def test_a_discriminator_that_sees_no_caption_judges_all_alike():
     torch.manual_seed(0)
-    paths, blind = torch.randn(2, 16, frames.PATH), ablation.SeesNoCaption()
+    paths, blind = torch.randn(2, 16, frames.PATH), games.SeesNoCaption()
     one, other = (blind(paths, encode([text] * 2, WORDS))[0]
                   for text in ("a man walks", "一个女人跳"))
     assert torch.equal(one, other)
 
 
 def test_the_comparison_plays_every_game_and_goes_on_where_it_was_cut(monkeypatch):
-    monkeypatch.setattr(ablation, "GAMES", {name: ablation.GAMES[name] for name in
-                                              ("nothing", "3 · D sees the caption")})
-    monkeypatch.setattr(ablation, "measured", lambda film: {
-        "obeyed": float(film(["a red man walks"], 1, 0).audio.any())})
-    written = []
-    found = ablation.compare(steps=1, seeds=1, films=40,
-                               write=lambda found: written.append(str(found)))
-    assert len(written) == 2
-    rows = {name: [row["seed"] for row in rows] for name, rows in found["ideas"].items()}
-    assert rows == dict.fromkeys(ablation.GAMES | ablation.SOUNDS, [0])
-    assert ablation.compare(steps=1, seeds=1, films=40, found=found) is found
-    assert found["references"] == dict.fromkeys(ablation.REFERENCES, {"obeyed": 1.0})
-    assert [row["obeyed"] for row in found["ideas"]["3 · D sees the caption"]] == [0.0]
+    monkeypatch.setattr(ablations, "idea_scores", lambda film: {
+        "train": float(film(["a red man walks"], 1, 0).audio.any())})
+    ideas, written = ["nothing", "3 · D sees the caption", "7 · D hears sound and path"], []
+    short = replace(ablations.ABLATION, seeds=[ideas], settings={"steps": 1, "films": 40})
+    results = short.compare(write=lambda results: written.append(str(results)))
+    assert len(written) == 3
+    assert [(run["variant"], run["seed"], run["train"]) for run in results["runs"]] == \
+        [(ideas[0], 0, 1.0), (ideas[1], 0, 0.0), (ideas[2], 0, 1.0)]
+    assert short.compare(results) is results
+    assert results["references"] == dict.fromkeys(ablations.REFERENCES, {"train": 1.0})
 
 
 def test_real_films_are_the_ceiling_and_those_of_others_the_floor():
     texts = [captions.describe(scene) for scene in Theatre.scenes(64, seed=9)]
-    judge, heard = clip_judge(), []
-    for film in ablation.REFERENCES.values():
-        clips = film(texts, 1, 0)
-        reading = read_clips(judge, clips.video)
-        heard.append((obeyed(reading, texts)["all"].mean(), clips.audio))
+    judge, heard = clips.clip_judge(), []
+    for film in ablations.REFERENCES.values():
+        films = film(texts, 1, 0)
+        reading = clips.read_clips(judge, films.video)
+        heard.append((clips.obeyed(reading, texts)["all"].mean(), films.audio))
     (whole, own), (none, swapped) = heard
     assert whole > 0.98 and none < 0.1
     assert not np.array_equal(own[1:], swapped[:-1]) and own.shape == swapped.shape
 
 
 def test_what_was_compared_has_every_idea_three_times_and_bears_out_the_lesson():
-    found = study.found("ablation")
-    ideas = found["ideas"]
-    assert {name: [row["seed"] for row in rows] for name, rows in ideas.items()} == \
-        dict.fromkeys(ablation.GAMES | ablation.SOUNDS, [0, 1, 2])
-    assert set(found["references"]) == set(ablation.REFERENCES)
+    results = study.stored("ablation")
+    assert results["settings"] == ablations.ABLATION.settings
+    assert [(run["seed"], run["variant"]) for run in results["runs"]] == \
+        [(seed, idea) for seed in range(3) for idea in ablations.IDEA_GAMES]
+    assert set(results["references"]) == set(ablations.REFERENCES)
 
     def values(name, key):
-        return [row[key] for row in ideas[name]]
-    whole = values("nothing", "obeyed")
-    assert max(values("3 · D sees the caption", "obeyed")) < 0.05 < 0.9 < min(whole)
-    assert ablation.clear(values("nothing", "two"), values("5 · attention", "two"))
-    assert ablation.clear(values("nothing", "variety"), values("4 · energy score", "variety"))
-    assert ablation.clear(values("nothing", "jerk"), values("6 · D sees changes", "jerk"))
-    assert ablation.clear(values("nothing", "sync"), values("7 · D hears sound and path", "sync"))
+        return [run[key] for run in results["runs"] if run["variant"] == name]
+    whole = values("nothing", "train")
+    assert max(values("3 · D sees the caption", "train")) < 0.05 < 0.9 < min(whole)
+    for idea, key in (("5 · attention", "train two"), ("4 · energy score", "variety of place"),
+                      ("6 · D sees changes", "jerk"), ("7 · D hears sound and path", "sync share")):
+        assert ablations.ranges_apart(values("nothing", key), values(idea, key))
 
 
-def test_the_table_has_a_row_for_each_idea_and_frames_what_is_clear():
-    found = study.found("ablation")
-    figure = ablation.draw(found)
-    said = [text.get_text() for text in figure.axes[0].texts]
+def test_the_table_has_a_row_for_each_idea_and_frames_what_is_clear(monkeypatch):
+    shown = []
+    monkeypatch.setattr(show, "figure", lambda fig, alt: shown.append((fig, alt)))
+    ablations.show_ablation(study.stored("ablation"))
+    (fig, alt), = shown
+    ax = fig.axes[0]
+    rows = [label.get_text() for label in ax.get_yticklabels()]
     assert {"real films", "all ideas", "without 5 · attention",
-            "real films of other captions"} <= set(said)
-    bold = [text for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
-    assert 0 < len(bold) < len(ablation.GAMES | ablation.SOUNDS) * len(ablation.COLUMNS)
+            "real films of other captions"} <= set(rows)
+    framed = {(rows[int(patch.get_y())], int(patch.get_x())) for patch in ax.patches}
+    assert 0 < len(framed) < (len(rows) - 3) * len(ablations.SHOWN)
+    assert all(row.startswith("without") for row, _ in framed)
+    assert ("without 5 · attention", ablations.SHOWN.index("train two")) in framed
+    assert ("without 7 · D hears sound and path", ablations.SHOWN.index("train")) not in framed
+    assert any(text.get_text().startswith("26%\n21% to 30%") for text in ax.texts)
+    assert len(alt) > 200

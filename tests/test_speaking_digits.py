@@ -9,7 +9,7 @@ from lessons.judges import voices
 from lessons.sources import downloads, moving_digits
 from lessons.sources.moving_digits import FRAMES, MARGIN, MOVES, SAMPLES, SIZE, Digits, caption
 from lessons.sources.words import tokens
-from lessons.studies.scores import scores_of
+from lessons.studies.scores import digit_scores
 
 
 @pytest.fixture
@@ -132,5 +132,5 @@ def test_the_shipped_model_holds_what_the_lesson_promises():
     model, truth = beyond.load_model("digits"), torch.tensor(moving_digits.combinations()[0])
     films = beyond.film(model, [caption(*pair, way=i % 4) for i, pair in
                                 enumerate(truth.tolist())], 1, seed=77)
-    fresh = scores_of(films, truth)  # 45 films: a few more may go wrong by chance
+    fresh = digit_scores(films, truth)  # 45 films: a few more may go wrong by chance
     assert fresh["digit"] > 0.8 and fresh["move"] > 0.85 and fresh["voice"] > 0.7

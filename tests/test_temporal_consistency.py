@@ -2,6 +2,7 @@
 them."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ from lessons.errors import CourseError
 from lessons.judges import clips, gait
 from lessons.shipping import judges
 from lessons.signals import clip
-from lessons.studies import attention_study, consistency_study, study
+from lessons.studies import ablations, games, registry, study
 from lessons.studies.scores import (
     RATIOS,
-    band,
+    cadence_band,
+    cadence_curves,
     change_scenes,
-    read_cadence,
     score_consistency,
     twin_error,
 )
@@ -51,7 +52,7 @@ def _random(*shape, seed=0):
 
 # Steps ----------------------------------------------------------------------------------------
 def test_the_judge_reads_every_frame_of_fresh_real_films(judge):
-    found = judges.judge_scores(judge, 64, seed=123)
+    found = judges.score_phase_judge(judge, 64, seed=123)
     assert found["mean error"] < 0.01 and found["99th percentile"] < 0.05     # cycles
     assert found["actor"] > 0.99 and found["color"] > 0.99
 
@@ -69,13 +70,13 @@ def test_a_cadence_is_the_slope_of_the_phase_whose_turns_do_not_count():
 
 
 def test_real_walks_become_runs_inside_the_band_and_wrong_steps_do_not(judge):
-    low, high = band()
+    low, high = cadence_band()
     assert (low < high).all() and low[0] > 0.7 and high[-1] < 1.5
     scenes = change_scenes(96)
-    real = read_cadence(judge, Theatre().film(scenes, 7).video)
+    real = cadence_curves(judge, Theatre().film(scenes, 7).video)
     assert consistency.inside(real, low, high).float().mean() > 0.9
     wrong = consistency.spoilt(scenes[:24], 7)["a wrong step"]
-    assert not consistency.inside(read_cadence(judge, wrong), low, high).any()
+    assert not consistency.inside(cadence_curves(judge, wrong), low, high).any()
 
 
 def test_nine_points_of_ten_must_lie_inside():
@@ -127,7 +128,7 @@ def test_every_fault_is_seen_by_some_ruler_and_none_sees_all(judge):
             "dynamics": measuring.frame_change(film).mean(), "flicker": measuring.flicker(film),
             "jerk": float(consistency.jerk(gait.places(film)).mean()),
             "warp": consistency.warping_error(film, *flow),
-            "band": float(consistency.inside(consistency.cadence(angle), *band())
+            "band": float(consistency.inside(consistency.cadence(angle), *cadence_band())
                           .float().mean()),
             "same": float(consistency.same_actor(who, color).float().mean())}
     real = seen["as it is"]
@@ -190,8 +191,8 @@ def test_films_of_32_frames_have_no_seams(shipped, judge):
 
 def test_real_long_films_change_when_short_ones_do(judge):
     scenes = change_scenes(24, ("child",))
-    curves = read_cadence(judge, consistency.long_films(scenes, 32, 4))
-    low, high = band()
+    curves = cadence_curves(judge, consistency.long_films(scenes, 32, 4))
+    low, high = cadence_band()
     assert (curves[:, :10].median(0).values - (low + high) / 2).abs().max() < 0.08
     assert (curves[:, 10:20] > 1.15).float().mean() > 0.95
 
@@ -210,14 +211,14 @@ def test_only_who_sees_several_frames_notices_shuffled_ones():
 
 
 def test_frames_without_a_path_are_independent_of_each_other():
-    generator, z = consistency_study.without_path(), _random(2, video.LATENT)
+    generator, z = games.independent_frames(), _random(2, video.LATENT)
     films = [generator(z, torch.ones(2, 3, dtype=torch.int64)) for _ in range(2)]
     assert torch.equal(films[0][..., :frames.CONTENT], films[1][..., :frames.CONTENT])
     assert not torch.allclose(films[0], films[1])
 
 
 def test_a_bend_is_punished_and_even_movement_is_not():
-    extra = consistency_study.Bend(weight=1.0)
+    extra = games.BendPenalty(weight=1.0)
     even = torch.arange(16.0)[:, None].expand(2, 16, frames.PATH)
     bent = even.clone()
     bent[:, 8] += 1
@@ -229,7 +230,7 @@ def test_a_bend_is_punished_and_even_movement_is_not():
 
 
 def test_the_energy_score_of_frames_alone_does_not_see_changes():
-    extra, whole = consistency_study.OfFrames(), video.MatchAndSpread()
+    extra, whole = games.FramesMatchAndSpread(), video.MatchAndSpread()
     for part in (extra, whole):
         part.discriminator = lambda more, conditions: torch.tensor(0.0)
     real, fake = _random(64, 16, frames.PATH), _random(64, 16, frames.PATH, seed=1)
@@ -241,13 +242,12 @@ def test_the_energy_score_of_frames_alone_does_not_see_changes():
     assert loss(whole, order) != pytest.approx(loss(whole, there), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", consistency_study.VARIANTS)
+@pytest.mark.parametrize("name", [*ablations.CONSISTENCY_GAMES, "no energy score"])
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision):
     wordings = Wordings(Theatre.scenes(10, 1))  # of 20 films, two a scene
-    run = consistency_study.play(name, _random(20, 16, frames.PATH), wordings, steps=2, batch=16)
+    run = games.play(name, _random(20, 16, frames.PATH), wordings, steps=2, batch=16)
     assert run.step == 2 and torch.stack(run.log).isfinite().all()
-    generator, discriminator, _ = consistency_study.VARIANTS[name]
-    assert type(run.discriminator) is discriminator
+    assert type(run.discriminator) is games.GAMES[name].discriminator
     for part, changed in (("generator", ("swing", "carry", "leave")),
                           ("discriminator", ("frame", "see", "say"))):
         moments = run.optimizers[part].state
@@ -256,28 +256,30 @@ def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision)
 
 
 def test_a_comparison_goes_on_where_it_stopped(monkeypatch):
-    monkeypatch.setattr(consistency_study, "measured", lambda model, n: {"two": 0.5})
-    written = []
-    first = consistency_study.compare(steps=1, seeds=1, films=12, write=lambda f: written.append(1))
-    assert len(written) == len(consistency_study.VARIANTS)
-    again = consistency_study.compare(steps=1, seeds=1, films=12, found=first, write=written.append)
-    assert again == first and len(written) == len(consistency_study.VARIANTS)
-    assert all(run["seconds"] > 0 and run["parameters"] > 1e5
-               for runs in first["variants"].values() for run in runs)
-    assert [name for name, runs in first["variants"].items() if "calm" in runs[0]] == \
-        [consistency_study.GAME]
+    monkeypatch.setattr(ablations, "consistency_scores", lambda model, n: {"two": 0.5})
+    written, names = [], ablations.CONSISTENCY_GAMES
+    short = replace(ablations.CONSISTENCY, seeds=[names],
+                    settings={"steps": 1, "films": 12, "captions": 2})
+    first = short.compare(write=lambda results: written.append(1))
+    assert len(written) == len(names)
+    again = short.compare(first, written.append)
+    assert again == first and len(written) == len(names)
+    assert all(run["seconds"] > 0 and run["parameters"] > 1e5 for run in first["runs"])
+    assert [run["variant"] for run in first["runs"] if "calm" in run] == [games.ALL]
 
 
 def test_the_stored_comparison_is_of_these_variants():
-    found = study.found("consistency")
-    assert list(found["variants"]) == list(consistency_study.VARIANTS)
+    results = study.stored("consistency")
+    assert results["settings"] == ablations.CONSISTENCY.settings
+    assert [run["variant"] for run in results["runs"] if run["seed"] == 0] == \
+        ablations.CONSISTENCY_GAMES
     keys = {"two", "inside", "restless", "seconds", "parameters", *RATIOS}
-    assert all(keys <= set(run) for runs in found["variants"].values() for run in runs)
+    assert all(keys <= set(run) for run in results["runs"])
 
 
 def test_a_study_that_is_not_there_is_told_with_the_nearest_name():
     with pytest.raises(CourseError, match="Did you mean 'consistency'"):
-        study.run("consistancy")
+        registry.run("consistancy")
 
 
 # The shipped model ----------------------------------------------------------------------------
@@ -296,6 +298,6 @@ def test_the_shipped_model_was_measured_to_obey_and_to_be_sharp(name, least):
 
 
 def test_two_actions_are_shown_by_the_shipped_model(shipped):
-    _, texts = attention_study.two_actions(96, 70)
+    _, texts = ablations.two_actions(96, 70)
     reading = clips.read_clips(clips.clip_judge(), text_to_video.film(shipped, texts).video)
     assert clips.text_match(reading, texts)["all"] >= 0.95

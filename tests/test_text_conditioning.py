@@ -6,8 +6,8 @@ import torch
 from lessons import text_conditioning as text
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
-from lessons.studies import conditioning_study, scores, study
-from lessons.studies.scores import fresh, obeys, score_pictures
+from lessons.studies import conditioning, scores, study
+from lessons.studies.scores import fresh_pictures, pictures_obeyed, score_pictures
 from lessons.world import captions, vocabulary
 from lessons.world.theatre import Theatre
 from lessons.world.vocabulary import WORDS
@@ -169,7 +169,7 @@ def test_mean_of_words_is_that_of_the_words_that_are_there():
 def test_only_a_blind_head_gives_every_caption_the_same_logit(head):
     torch.manual_seed(0)
     discriminator = text.PictureDiscriminator(head)
-    pictures, texts = scores.fresh(20)
+    pictures, texts = scores.fresh_pictures(20)
     logits, own, wrong, *_ = discriminator(pictures, vocabulary.encode(texts, WORDS))
     assert logits.shape == wrong.shape == (20,) and torch.equal(logits, own)
     assert torch.equal(own, wrong) == (head is text.Blind)
@@ -182,7 +182,7 @@ def test_preference_counts_a_tie_as_a_half():
     assert text.prefers(one, one) == 0.5
     assert text.prefers(one, torch.tensor([0.0, 0, 2, 1])) == 0.625
     blind = text.PictureDiscriminator(text.Blind)
-    assert scores.reads_captions(blind, 50) == 0.5
+    assert scores.caption_accuracy(blind, 50) == 0.5
 
 
 def test_a_caption_is_wrong_only_by_what_a_first_frame_shows():
@@ -201,7 +201,7 @@ def test_a_few_steps_move_what_they_should(precision):
                   for part in ("generator", "discriminator")]
         run = text.train(way, steps=2, batch=16)
         for old, part in zip(before, ("generator", "discriminator"), strict=True):
-            names = conditioning_study.still(old, getattr(run, part).state_dict())
+            names = conditioning.unchanged(old, getattr(run, part).state_dict())
             assert any(name.startswith("text.") for name in names) == (part == where), (way, part)
             assert "layers.0.weight" not in names and "look.1.weight" not in names
 
@@ -211,19 +211,10 @@ def test_an_unknown_way_is_named():
         text.new_run("projektion")
 
 
-def test_a_comparison_goes_on_where_it_was_cut_off(monkeypatch):
-    made, kept = [], []
-
-    def measured(way, seed, steps):
-        made.append((way, seed))
-        return {"train": 0.5}, None
-    monkeypatch.setattr(conditioning_study, "measured", measured)
-    monkeypatch.setattr(conditioning_study, "draw_pictures", lambda generator, texts: None)
-    monkeypatch.setattr(conditioning_study.loss_study, "strip", lambda images: "png")
-    found = conditioning_study.compare_ways(["a", "b"], seeds=1, write=kept.append)
-    conditioning_study.compare_ways(["b"], seeds=2, found=found)
-    assert made == [("a", 0), ("b", 0), ("b", 1)] and len(kept) == 2
-    assert found["ways"]["b"] == {"runs": [{"train": 0.5}] * 2, "images": "png"}
+def test_every_run_is_measured_while_it_learns_and_the_first_seed_draws():
+    run = conditioning.measure(None, "projection", seed=0, steps=100, batch=8)
+    assert len(run["reads over time"]) == len(run["obeys over time"]) == 1
+    assert {"train", "heldout zh", "frechet", "reads", "finds", "seconds", "images"} <= set(run)
 
 
 def test_the_shipped_painter_obeys_in_both_languages_and_swaps_with_its_captions():
@@ -231,9 +222,9 @@ def test_the_shipped_painter_obeys_in_both_languages_and_swaps_with_its_captions
     scores = score_pictures(painter, 300, seed=91)
     for name in ("train", "heldout", "train zh", "heldout zh"):
         assert scores[name] >= 0.97
-    _, texts = fresh(200, 92)
+    _, texts = fresh_pictures(200, 92)
     others = texts[1:] + texts[:1]
-    assert obeys(painter, others) >= 0.97
+    assert pictures_obeyed(painter, others) >= 0.97
     z = torch.randn(2, text.LATENT, generator=torch.Generator().manual_seed(0))[:1]
     one, other = (painter(z, vocabulary.encode([words], painter.text.vocabulary))
                   for words in ("a red man walks", "a blue man walks"))
@@ -242,11 +233,12 @@ def test_the_shipped_painter_obeys_in_both_languages_and_swaps_with_its_captions
 
 
 def test_what_was_compared_bears_out_the_lesson():
-    found = study.found("conditioning")
-    ways = {name: way["runs"] for name, way in found["ways"].items()}
-    assert set(ways) == set(text.WAYS)
-    assert all(len(ways[name]) >= 2 for name in conditioning_study.SEVERAL)
-    assert found["real"]["own"] >= 0.98 and found["real"]["other"] < 0.1
+    results = study.stored("conditioning")
+    assert [(run["seed"], run["variant"]) for run in results["runs"]] == \
+        [(0, way) for way in text.WAYS] + [(1, way) for way in conditioning.TWICE]
+    ways = {name: [run for run in results["runs"] if run["variant"] == name] for name in text.WAYS}
+    assert results["references"]["real pictures"]["train"] >= 0.98
+    assert results["references"]["captions of others"]["train"] < 0.1
     assert all(run["reads"] == 0.5 and run["train"] < 0.1 for run in ways["no caption"])
     for head in ("concatenation", "projection"):
         never, shown = ways[head], ways[f"{head} + wrong captions"]

@@ -1,19 +1,22 @@
 """Attention as a picture and as a table."""
 
+from html import escape
+
+import matplotlib.pyplot as plt
+import seaborn as sns
+from IPython.display import HTML
+
 from lessons.display import show
 from lessons.world.theatre import own_frames
 from lessons.world.vocabulary import verbs
 
 
-# The picture ----------------------------------------------------------------------------------
-def draw(films, i=0, labels=None, title=None):
+def attention_heatmap(films, i=0, labels=None, title=None):
     """Show the attention of film i under the film: words from top to bottom, frames from left to
     right, and around each of two verbs the frames in which the theatre shows its action.
 
     films: of `text_to_video.film`. labels: what stands for the words, where a font lacks them.
     """
-    import matplotlib.pyplot as plt
-
     words = [str(word) for word in films.words[i] if word]
     matrix, T = films.attention[i][:, :len(words)].T, films.video.shape[1]     # (L, T)
     fig, (top, under) = plt.subplots(
@@ -23,30 +26,27 @@ def draw(films, i=0, labels=None, title=None):
                interpolation="nearest")
     top.axis("off")
     top.set_title(title or films.captions[i], fontsize=10)
-    picture = under.imshow(matrix, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    under.set(xlabel="frame", yticks=range(len(words)), yticklabels=labels or words,
-              xticks=range(T))
+    sns.heatmap(matrix, vmin=0, vmax=1, cmap="Blues", yticklabels=labels or words, ax=under,
+                cbar_kws={"label": "attention", "pad": 0.01})
+    under.set_xlabel("frame")
+    under.tick_params(rotation=0)
     where, own = verbs([films.captions[i]])[0], own_frames(T)
     if where[1].any():
         for rows, frames in zip(where, own, strict=True):
             y, x = rows.nonzero()[:, 0].tolist(), frames.nonzero()[:, 0].tolist()
-            under.add_patch(plt.Rectangle((x[0] - 0.46, y[0] - 0.44), len(x) - 0.08, len(y) - 0.12,
+            under.add_patch(plt.Rectangle((x[0] + 0.04, y[0] + 0.06), len(x) - 0.08, len(y) - 0.12,
                                           fill=False, edgecolor=show.ORANGE, linewidth=2.5))
-    fig.colorbar(picture, ax=under, label="attention", pad=0.01)
     most = ", ".join(words[int(row)] for row in matrix.argmax(0)[[0, T - 1]])
     show.figure(fig, f"A film as a row of {T} frames, and under it the attention of each frame to "
                      f"each word of “{films.captions[i]}”; most of it in the first and in the last "
                      f"frame: {most}.")
 
 
-def table(films, i=0, frame=None):
+def attention_table(films, i=0, frame=None):
     """The attention of film i as an HTML table whose cells tell their number to the mouse.
 
     frame: the one that is marked, if any.
     """
-    from html import escape
-
-    from IPython.display import HTML
     where, own = verbs([films.captions[i]])[0], own_frames(films.video.shape[1])
     rows = []
     for k, word in enumerate(word for word in films.words[i] if word):

@@ -1,28 +1,26 @@
 """Pictures, curves, films and widgets of the course, each with a title and a text for the blind."""
 
 import base64
-import html
 import io
-import os
-import tempfile
 
-import av
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 import torch
-from IPython.display import HTML, display
+from IPython.display import display
 from PIL import Image
 
+from lessons.display.media import animated_png, in_colors, mp4, video_player
 from lessons.world import captions, scene
 from lessons.world.theatre import Theatre
 
 # Okabe and Ito's colours, told apart by colour-blind readers as well (2008, jfly.uni-koeln.de)
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
-
-
-plt.rcParams.update({"axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY]),
-                     "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 90})
+# the theme of every figure of the course
+sns.set_theme(context="paper", style="ticks", palette=[BLUE, ORANGE, GREEN, PINK, SKY],
+              font_scale=1.1, rc={"figure.dpi": 90, "axes.spines.top": False,
+                                  "axes.spines.right": False})
 
 
 def figure(fig, alt):
@@ -78,11 +76,6 @@ def _grid(pixels, columns):
     return tiles.swapaxes(1, 2).reshape(rows * H, columns * W, *colors)
 
 
-def in_colors(video):
-    """Films uint8 (..., H, W, 1 or 3), grey or in colour -> (..., H, W, 3)."""
-    return np.asarray(video).repeat(3 // video.shape[-1], -1)
-
-
 def contact_sheet(video, titles, alt, every=2):
     """Films as rows of frames: video uint8 (N, T, H, W, 1 or 3), one title a row, every second
     frame."""
@@ -99,6 +92,16 @@ def contact_sheet(video, titles, alt, every=2):
     figure(fig, alt)
 
 
+def seed_spread(ax, runs, measure):
+    """Draw a measure of runs, a DataFrame, on an axis: a row for each variant, with a dot for each
+    seed, and over them their mean and their range."""
+    rows = {"x": measure, "y": "variant", "ax": ax}
+    sns.stripplot(runs, **rows, color=BLUE, alpha=0.7, jitter=False)
+    sns.pointplot(runs, **rows, errorbar=("pi", 100), linestyle="none", marker="|", markersize=12,
+                  color="black", err_kws={"linewidth": 1})
+    ax.set(ylabel="")
+
+
 def curves(lines, title, alt, x="step", y="loss", smooth=1):
     """Line plot: lines is a dict name -> list of numbers; smooth: width of a running mean."""
     fig, ax = plt.subplots(figsize=(6.5, 2.8))
@@ -110,54 +113,6 @@ def curves(lines, title, alt, x="step", y="loss", smooth=1):
     figure(fig, alt)
 
 
-def mp4(video, audio, fps, sample_rate, zoom=10):
-    """A film as bytes of an mp4 file that browsers and phones play: H.264 and AAC, its index first.
-
-    video: uint8 (T, H, W, 1 or 3); audio: float (samples,) in [-1, 1]; zoom: screen pixels a pixel,
-    an even number, so that colours, which H.264 keeps for blocks of 2 x 2, stay inside their
-    pixels.
-    """
-    frames = in_colors(video).repeat(zoom, 1).repeat(zoom, 2)
-    frames = frames[:, :frames.shape[1] // 2 * 2, :frames.shape[2] // 2 * 2]  # H.264 wants even
-    with tempfile.TemporaryDirectory() as folder:  # the index goes first in a second pass
-        path = os.path.join(folder, "film.mp4")
-        with av.open(path, "w", options={"movflags": "faststart"}) as container:
-            pictures = container.add_stream("libx264", rate=fps, options={"crf": "18"})
-            pictures.height, pictures.width = frames.shape[1:3]
-            pictures.pix_fmt = "yuv420p"
-            # 48 kHz: at 8 kHz a player that skips the edit list would be an eighth of a second late
-            sound = container.add_stream("aac", rate=48_000, layout="mono")
-            for frame in frames:
-                container.mux(pictures.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
-            container.mux(pictures.encode())
-            block = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[None], np.float32),
-                                               format="fltp", layout="mono")
-            block.sample_rate, block.pts = sample_rate, 0  # without a time the coder comes late
-            container.mux(sound.encode(block))
-            container.mux(sound.encode())
-        with open(path, "rb") as file:
-            return file.read()
-
-
-def animated_png(video, fps, zoom=3):
-    """A silent film as bytes of an animated PNG, which plain pages show as a picture."""
-    return _animated(video, fps, zoom, "PNG")
-
-
-def gif(video, fps, zoom=4):
-    """A silent film, uint8 (T, H, W, 1 or 3), as bytes of a GIF."""
-    return _animated(video, fps, zoom, "GIF")
-
-
-def _animated(video, fps, zoom, kind):
-    frames = [Image.fromarray(f.repeat(zoom, 0).repeat(zoom, 1)).quantize(64, dither=0)
-              for f in in_colors(video)]
-    file = io.BytesIO()
-    frames[0].save(file, kind, save_all=True, append_images=frames[1:], loop=0,
-                   duration=round(1000 / fps))
-    return file.getvalue()
-
-
 def film(clips, i=0):
     """Display clip i as a film with sound, under it its caption."""
     display(film_html(clips, i))
@@ -165,22 +120,8 @@ def film(clips, i=0):
 
 def film_html(clips, i=0):
     """Clip i as an HTML element: a video with sound and its caption."""
-    return player(mp4(clips.video[i], clips.audio[i], clips.fps, clips.sample_rate),
+    return video_player(mp4(clips.video[i], clips.audio[i], clips.fps, clips.sample_rate),
                   clips.captions[i])
-
-
-def player(data, caption, subtitles=None):
-    """Bytes of an mp4 file as an HTML element, under it its caption; where it is shown larger than
-    it is, its pixels stay sharp. subtitles: as WebVTT, for the browser to draw over the film."""
-    def address(kind, content):
-        return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-    track = f'<track default kind="subtitles" label="script" ' \
-            f'src="{address("text/vtt", subtitles.encode())}">' if subtitles else ""
-    caption = html.escape(caption, quote=True)
-    return HTML(f'<figure style="margin:0"><video controls loop playsinline width="360" '
-                f'style="image-rendering:pixelated" aria-label="Film: {caption}" '
-                f'src="{address("video/mp4", data)}">{track}</video>'
-                f'<figcaption>{caption}</figcaption></figure>')
 
 
 def moving_picture(clips, i=0):

@@ -54,5 +54,11 @@ def shipped(name):
 
 
 def shipped_facts(name):
-    """What the file data/name says beside its tensors: a dict, with the "vocabulary" of a model."""
+    """What the file data/name says beside its tensors: a dict, with a model's "vocabulary"."""
     return load_checkpoint(DATA / name, Path(name).stem)[1]
+
+
+def load(module, name):
+    """The module with the weights of data/NAME.safetensors, ready to be used (`eval`)."""
+    module.load_state_dict(shipped(f"{name}.safetensors"))
+    return module.eval()

@@ -7,7 +7,7 @@ from lessons import short_film
 from lessons.display import subtitles
 from lessons.exercises import Exercise, rng
 from lessons.short_film import MARGIN
-from lessons.studies import ablation
+from lessons.studies import ablations
 from lessons.world.captions import Reading
 from lessons.world.scene import Scene
 
@@ -144,7 +144,7 @@ def _by_mean(whole, without):
     return sum(whole) / len(whole) != sum(without) / len(without)
 
 
-Exercise("8.4", ours=ablation.clear, cases=_scores, mistakes=[
+Exercise("8.4", ours=ablations.ranges_apart, cases=_scores, mistakes=[
     ("You compare the means: they nearly always differ, even by chance alone. Ask whether the "
      "ranges overlap.", _by_mean),
     ("Only a fall counts for you: for jerk or the Fréchet distance, a rise is the loss. Look at "
@@ -153,5 +153,5 @@ Exercise("8.4", ours=ablation.clear, cases=_scores, mistakes=[
      "be better than the best of the other.",
      lambda whole, without: max(whole) > max(without) or min(whole) < min(without)),
     ("You ask whether they overlap; the question is whether they lie apart.",
-     lambda whole, without: not ablation.clear(whole, without)),
+     lambda whole, without: not ablations.ranges_apart(whole, without)),
 ])

@@ -51,15 +51,13 @@ class ClipJudge(nn.Module):
 
 def clip_judge():
     """The shipped judge of films, ready to read (`ClipJudge` in evaluation mode)."""
-    name = "clip_judge.safetensors"
-    judge = ClipJudge(weights.shipped_facts(name)["answers"])
-    judge.load_state_dict(weights.shipped(name))
-    return judge.eval()
+    answers = weights.shipped_facts("clip_judge.safetensors")["answers"]
+    return weights.load(ClipJudge(answers), "clip_judge")
 
 
-def _answers(judge, numbers):
+def _answers(answers, numbers):
     """A judge's 21 numbers in parts: logits of each attribute, then the phase (N, 2)."""
-    return numbers.split([*map(len, judge.answers.values()), 2], dim=1)
+    return numbers.split([*map(len, answers.values()), 2], dim=1)
 
 
 def _among(logits, answers, values):
@@ -88,7 +86,7 @@ def read_clips(judge, video, chunk=64):
                                   antialias=True).unflatten(0, films.shape[:2])
         features.append(judge.features(films))
     features = torch.cat(features)                                              # (N, 32)
-    *logits, phase = _answers(judge, judge.answer(features))
+    *logits, phase = _answers(judge.answers, judge.answer(features))
     return {name: _among(part, judge.answers[name], values)
             for (name, values), part in zip(ATTRIBUTES.items(), logits, strict=True)} | \
         {"phase": torch.atan2(phase[:, 1], phase[:, 0]), "features": features}

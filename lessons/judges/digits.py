@@ -34,9 +34,7 @@ class DigitJudge(nn.Module):
 
 def digit_judge():
     """The shipped judge of digits, ready to read images (`DigitJudge` in evaluation mode)."""
-    judge = DigitJudge()
-    judge.load_state_dict(weights.shipped("digit_judge.safetensors"))
-    return judge.eval()
+    return weights.load(DigitJudge(), "digit_judge")
 
 
 @torch.no_grad()

@@ -44,9 +44,7 @@ class PhaseJudge(nn.Module):
 
 def phase_judge():
     """The shipped judge of steps, ready to read (`PhaseJudge` in evaluation mode)."""
-    judge = PhaseJudge()
-    judge.load_state_dict(weights.shipped("phase_judge.safetensors"))
-    return judge.eval()
+    return weights.load(PhaseJudge(), "phase_judge")
 
 
 def windows(frames):

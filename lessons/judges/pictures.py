@@ -30,9 +30,7 @@ class PictureJudge(nn.Module):
 
 def picture_judge():
     """The shipped judge of first frames (`PictureJudge` in evaluation mode)."""
-    judge = PictureJudge()
-    judge.load_state_dict(weights.shipped("picture_judge.safetensors"))
-    return judge.eval()
+    return weights.load(PictureJudge(), "picture_judge")
 
 
 def _seen(logits):

@@ -57,9 +57,7 @@ class FootfallJudge(nn.Module):
 
 def footfall_judge():
     """The shipped judge of footfalls (`FootfallJudge` in evaluation mode)."""
-    judge = FootfallJudge()
-    judge.load_state_dict(weights.shipped("footfall_judge.safetensors"))
-    return judge.eval()
+    return weights.load(FootfallJudge(), "footfall_judge")
 
 
 def figures_of(films):
@@ -112,9 +110,7 @@ class SoundJudge(nn.Module):
 
 def sound_judge():
     """The shipped judge of sounds (`SoundJudge` in evaluation mode)."""
-    judge = SoundJudge()
-    judge.load_state_dict(weights.shipped("sound_judge.safetensors"))
-    return judge.eval()
+    return weights.load(SoundJudge(), "sound_judge")
 
 
 @torch.no_grad()

@@ -80,9 +80,7 @@ class VoiceJudge(nn.Module):
 
 def voice_judge():
     """The shipped judge of voices (`VoiceJudge` in evaluation mode)."""
-    judge = VoiceJudge()
-    judge.load_state_dict(weights.shipped("voice_judge.safetensors"))
-    return judge.eval()
+    return weights.load(VoiceJudge(), "voice_judge")
 
 
 @torch.no_grad()

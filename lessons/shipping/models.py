@@ -1,93 +1,82 @@
-"""The course's own models, each trained anew or taken from a folder, with its scores."""
+"""The course's own models, each trained anew or taken from a folder, and how they are scored.
+
+What makes a model returns it and a few facts: its steps or minutes, and "how" it was trained.
+"""
 
 import functools
-import tempfile
 from pathlib import Path
 
 import torch
 
-from lessons import beyond, text_to_video
-from lessons.audio import made_of, scale_of, train_sound
+from lessons import beyond, mlp_gan, text_to_video
 from lessons.engine import training, weights
 from lessons.engine.checkpoints import load_checkpoint
 from lessons.frames import MODEL
 from lessons.judges.digits import score_digits
-from lessons.mlp_gan import (
-    MENDED,
-    ArticleDiscriminator,
-    Discriminator,
-    Generator,
-    draw_from,
-    draw_images,
-    leak_of,
-    train_by_hand,
-    train_mnist,
-)
 from lessons.sources.downloads import mnist
-from lessons.studies.scores import score_clips, score_model, score_pictures, score_sound
-from lessons.studies.sound_study import world
+from lessons.studies import sound
+from lessons.studies.scores import score_sound
 from lessons.text_conditioning import BEST, train
 
 
-def mlp_gan(name):
-    """One of lesson 1's generators: "mnist", the mended one, trained for three minutes; for as
-    many steps "mnist_as_written", the article's, "mnist_no_leak" or "mnist_no_penalty"."""
+def mnist_generator(folder):
+    """Lesson 1's generator, mended, trained for three minutes."""
+    begun = (Path(folder) / training.CHECKPOINT).exists()
+    run = mlp_gan.train_mnist(folder, minutes=3, device="cpu", resume=begun)
+    return run.average, {"steps": run.step}
+
+
+def worse_generator(name, folder):
+    """For as many steps "mnist_as_written", the article's, or one without a part of the mended."""
     images, _ = mnist("train")
-    if name == "mnist":
-        with tempfile.TemporaryDirectory() as folder:
-            run = train_mnist(folder, minutes=3, device="cpu")
-        generator, steps = run.average, run.step
+    steps = weights.listed("mnist.safetensors")["scores"]["steps"]
+    torch.manual_seed(0)
+    if name == "mnist_as_written":
+        generator = mlp_gan.Generator()
+        mlp_gan.train_by_hand(generator, mlp_gan.ArticleDiscriminator(), images, steps)
     else:
-        steps = weights.listed("mnist.safetensors")["scores"]["steps"]
-        torch.manual_seed(0)
-        if name == "mnist_as_written":
-            generator = Generator()
-            train_by_hand(generator, ArticleDiscriminator(), images, steps)
-        else:
-            run = training.Run(Generator(leak_of(name)), Discriminator(), model=name)
-            without = {"r1": 0} if name == "mnist_no_penalty" else {}
-            training.fit(run, draw_from(images), **{**MENDED, **without}, steps=steps)
-            generator = run.average
-    return generator, {"steps": steps} | score_digits(draw_images(generator.eval(), 5000))
+        run = training.Run(mlp_gan.Generator(mlp_gan.leak_of(name)), mlp_gan.Discriminator(),
+                           model=name)
+        how = mlp_gan.MENDED | ({"r1": 0} if name == "mnist_no_penalty" else {})
+        training.fit_to_end(run, folder, mlp_gan.draw_from(images), **how, steps=steps)
+        generator = run.average
+    return generator, {"steps": steps}
 
 
-def pictures(steps=2000):
+def score_generator(generator):
+    """The scores of 5,000 digits of a generator."""
+    return score_digits(mlp_gan.draw_images(generator.eval(), 5000))
+
+
+def pictures(_, steps=2000):
     """The generator of lesson 3's pictures."""
     run = train(BEST, steps=steps)
-    painter = _as_shipped(run.average.eval())
-    return painter, score_pictures(painter) | {"steps": steps, "minutes": run.seconds / 60}
+    return run.average.eval(), {"steps": steps, "minutes": run.seconds / 60}
 
 
-def sound():
+def sound_maker(folder, steps=2000):
     """The sound of the course's films."""
+    maker, run = sound.train_variant(sound.training_data(), "shipped", folder=folder, steps=steps)
+    return maker, {"steps": run.step, "minutes": run.seconds / 60}
+
+
+def score_sound_maker(maker):
+    """The scores of the course's films with this sound."""
     model = text_to_video.load_model("theatre", sound=False)
-    waves, paths, *said = world(vocabulary=model.vocabulary)
-    middle, spread = scale_of(paths)
-    run = train_sound(waves, (paths - middle) / spread, *said, steps=2000)
-    model.sound = _as_shipped(made_of(run, paths))
-    scores = score_sound(functools.partial(text_to_video.film, model))
-    return model.sound, scores | {"minutes": run.seconds / 60, "steps": run.step}
+    model.sound = maker
+    return score_sound(functools.partial(text_to_video.film, model))
 
 
 def theatre(folder):
-    """The model of films in a folder, without its sound, which `sound` makes; and how it was
-    trained, as options of `train`."""
+    """The model of films in a folder, without its sound, which `sound_maker` makes."""
     _, facts = load_checkpoint(Path(folder) / training.MODEL, MODEL)
-    model = _as_shipped(text_to_video.load_model(folder, sound=False))
-    minutes = _minutes(folder, text_to_video.SHARES)
-    return model, score_model(model) | {"minutes": minutes}, facts["how"] + " "
+    return text_to_video.load_model(folder, sound=False), {
+        "minutes": _minutes(folder, text_to_video.SHARES), "how": facts["how"]}
 
 
 def speaking_digits(folder):
     """The model of digits that speak in a folder."""
-    model = _as_shipped(beyond.load_model(folder))
-    return model, score_clips(model) | {"minutes": _minutes(folder, beyond.SHARES)}, ""
-
-
-def _as_shipped(network):
-    """A network whose weights are those that are shipped, in 16 bits: what is scored is shipped."""
-    network.load_state_dict(weights.in_16_bits(network))
-    return network
+    return beyond.load_model(folder), {"minutes": _minutes(folder, beyond.SHARES)}
 
 
 def _minutes(folder, stages):

@@ -1,28 +1,40 @@
-"""What the course ships, and what makes each anew: `python -m lessons ship NAME`."""
+"""What the course ships, and what makes and scores each: `python -m lessons ship NAME`."""
 
 import functools
+import shutil
+from pathlib import Path
 
 from lessons import beyond
 from lessons.engine import weights
 from lessons.errors import CourseError, nearest
 from lessons.judges.clips import ClipJudge
 from lessons.shipping import judges, models
+from lessons.studies.scores import score_clips, score_model, score_pictures
 from lessons.text_conditioning import TextEncoder
 
-JUDGES = {"digit_judge": judges.digits, "clip_judge": judges.clips,
-          "picture_judge": judges.pictures, "footfall_judge": judges.footfalls,
-          "sound_judge": judges.sounds, "phase_judge": judges.phases,
-          "voice_judge": judges.voices}
-MODELS = {name: functools.partial(models.mlp_gan, name)
-          for name in ("mnist", "mnist_as_written", "mnist_no_leak", "mnist_no_penalty")} \
-    | {"pictures": models.pictures, "sound": models.sound}
-TRAINED = {"theatre": models.theatre, "digits": models.speaking_digits}  # by the front door
+# name -> what trains a judge, given a folder for its checkpoints, and what scores it
+JUDGES = {"digit_judge": (judges.train_digit_judge, judges.score_digit_judge),
+          "picture_judge": (judges.train_picture_judge, judges.score_picture_judge),
+          "clip_judge": (judges.train_clip_judge, judges.score_clip_judge),
+          "phase_judge": (judges.train_phase_judge, judges.score_phase_judge),
+          "footfall_judge": (judges.train_footfall_judge, judges.score_footfall_judge),
+          "sound_judge": (judges.train_sound_judge, judges.score_sound_judge),
+          "voice_judge": (judges.train_voice_judge, judges.score_voice_judge)}
+# name -> what makes a model and facts of it, given a folder, and what scores it
+MODELS = {"mnist": (models.mnist_generator, models.score_generator),
+          "pictures": (models.pictures, score_pictures),
+          "sound": (models.sound_maker, models.score_sound_maker)} \
+    | {name: (functools.partial(models.worse_generator, name), models.score_generator)
+       for name in ("mnist_as_written", "mnist_no_leak", "mnist_no_penalty")}
+TRAINED = {"theatre": (models.theatre, score_model),  # by the front door
+           "digits": (models.speaking_digits, score_clips)}
 
 
 def ship(name, folder=None):
     """Train what has this name, score it and write it to data/; returns its scores.
 
-    folder: of a trained model, which "theatre" and "digits" need. Raises CourseError.
+    folder: of a trained model, which "theatre" and "digits" need. What is trained here keeps its
+    checkpoints in runs/ship_NAME until it is shipped, and goes on from them. Raises CourseError.
     """
     known = JUDGES | MODELS | TRAINED
     if name not in known:
@@ -30,13 +42,19 @@ def ship(name, folder=None):
     if (name in TRAINED) != (folder is not None):
         raise CourseError(f"'{name}' is shipped from a trained model: give its folder with --model."
                           if name in TRAINED else f"'{name}' is trained anew: leave --model away.")
+    make, score = known[name]
+    scratch = Path("runs") / f"ship_{name}"
+    made = make(folder or scratch)
+    network, facts = (made, {}) if name in JUDGES else made
     command = f"python -m lessons ship {name}"
     if folder:
-        command = f"python -m lessons train --data {name} {{}}--out OUT && {command} --model OUT"
-    network, scores, *how = known[name](folder) if folder else known[name]()
-    scores = {key: round(float(value), 4) for key, value in scores.items()}
-    weights.ship(f"{name}.safetensors", weights.in_16_bits(network), command.format(*how), scores,
-                 **_facts(network))
+        how = f"{facts.pop('how')} " if "how" in facts else ""
+        command = f"python -m lessons train --data {name} {how}--out OUT && {command} --model OUT"
+    tensors = weights.in_16_bits(network)
+    network.load_state_dict(tensors)  # what is scored is what is shipped
+    scores = {key: round(float(value), 4) for key, value in (score(network) | facts).items()}
+    weights.ship(f"{name}.safetensors", tensors, command, scores, **_facts(network))
+    shutil.rmtree(scratch, ignore_errors=True)
     return scores
 
 

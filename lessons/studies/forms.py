@@ -4,6 +4,7 @@ import re
 
 from lessons import text_to_video
 from lessons.judges import clips
+from lessons.studies.study import Study
 from lessons.world import captions
 from lessons.world.lexicon import WRITTEN
 from lessons.world.theatre import Theatre
@@ -55,20 +56,20 @@ HE = {"en": {"man": "he", "woman": "she"}, "zh": {"man": "他", "woman": "她"}}
 OTHER = {"left": "right", "right": "left"}
 
 
-def compare(n=64, seed=70_000, found=None, write=None):
-    """Film n captions of each of FORMS with the shipped model, read by the judge of films; returns
-    "captions", n, and "forms": name -> share, 0 to 1, that show all that was meant. It is printed.
+def prepare(**_):
+    """The shipped model and the judge of its films."""
+    return text_to_video.load_model("theatre", sound=False), clips.clip_judge()
 
-    found: what was measured before, to go on from. write(found): called after each form.
-    """
-    model, judge = text_to_video.load_model("theatre", sound=False), clips.clip_judge()
-    found = found or {"captions": n, "forms": {}}
-    for name in [name for name in FORMS if name not in found["forms"]]:
-        found["forms"][name] = round(obeyed(model, judge, FORMS[name], n, seed), 4)
-        print(f"{name:18} {found['forms'][name]:6.1%}   {FORMS[name]}", flush=True)
-        if write:
-            write(found)
-    return found
+
+def measure(shared, form, seed, captions):
+    """"obeyed": the share of films of so many captions of one of FORMS that show all that was
+    meant, 0 to 1. It is printed."""
+    share = obeyed(*shared, FORMS[form], captions, 70_000 + seed)
+    print(f"{form:18} {share:6.1%}   {FORMS[form]}", flush=True)
+    return {"obeyed": round(share, 4)}
+
+
+STUDY = Study("forms", [list(FORMS)], {"captions": 64}, measure, prepare)
 
 
 def obeyed(model, judge, form, n, seed):

@@ -1,35 +1,71 @@
-"""Runs a study of the course, and reads what it found: `python -m lessons study NAME`.
+"""A study trains variants of a model with several seeds, and stores what was measured of each.
 
-What a study finds is written to data/NAME.json after each of its runs, so that one that was cut
-goes on where it stopped.
+What it finds is written to data/NAME.json whole after each run, so that a study that was cut goes
+on where it stopped.
 """
 
-import importlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from lessons.engine.checkpoints import write_whole
 from lessons.engine.weights import DATA
-from lessons.errors import CourseError, nearest
-
-STUDIES = {"losses": "loss_study", "conditioning": "conditioning_study",
-           "attention": "attention_study", "consistency": "consistency_study",
-           "sound": "sound_study", "ablation": "ablation", "scoreboard": "scoreboard",
-           "forms": "forms"}
 
 
-def run(name):
-    """Run the study of this name, going on from what it found before. Raises CourseError."""
-    if name not in STUDIES:
-        raise CourseError(f"There is no study '{name}'. {nearest(name, STUDIES)}")
-    study, path = importlib.import_module(f"lessons.studies.{STUDIES[name]}"), _file(name)
-    study.compare(found=found(name) if path.exists() else None, write=lambda found: write_whole(
-        path, (json.dumps(found, ensure_ascii=False) + "\n").encode()))
+@dataclass(frozen=True)
+class Study:
+    """A comparison of variants on one budget.
+
+    name: of its file in data/. seeds: for each seed, 0 and up, the names of the variants that are
+    trained with it. settings: what all runs share, such as {"steps": 1000}.
+    measure(shared, variant, seed, **settings) -> the scores of one run, a dict.
+    prepare(**settings) -> `shared`: what takes long and serves all runs.
+    references() -> name -> scores: what the variants stand between, such as real films.
+    """
+
+    name: str
+    seeds: list
+    settings: dict
+    measure: Callable
+    prepare: Callable = lambda **settings: None
+    references: Callable = dict
+
+    def compare(self, results=None, write=None):
+        """Train and measure what is missing in `results`; returns the results, a dict.
+
+        "settings", "references", and "runs": a list with a dict a run, its "variant", its "seed"
+        and its scores. results: of an earlier call, to go on from, unless its settings were others.
+        write(results): called after each run.
+        """
+        if not results or results["settings"] != self.settings:
+            results = {"settings": self.settings, "references": self.references(), "runs": []}
+        done = [(run["seed"], run["variant"]) for run in results["runs"]]
+        missing = [(seed, variant) for seed, variants in enumerate(self.seeds)
+                   for variant in variants if (seed, variant) not in done]
+        shared = self.prepare(**self.settings) if missing else None
+        for seed, variant in missing:
+            scores = self.measure(shared, variant, seed, **self.settings)
+            results["runs"].append({"variant": variant, "seed": seed} | scores)
+            if write:
+                write(results)
+        return results
+
+    def run(self):
+        """Go on with the results in data/, and write them there."""
+        path = _path(self.name)
+        self.compare(stored(self.name) if path.exists() else None, lambda results: write_whole(
+            path, (json.dumps(results, ensure_ascii=False) + "\n").encode()))
 
 
-def found(name):
-    """What the study of this name found when it was last run, as its `compare` describes it."""
-    return json.loads(_file(name).read_text(encoding="utf-8"))
+def stored(name):
+    """The results of the study of this name, as `Study.compare` describes them."""
+    return json.loads(_path(name).read_text(encoding="utf-8"))
 
 
-def _file(name):
+def rounded(scores):
+    """A dict of numbers with four digits after the point."""
+    return {name: round(float(value), 4) for name, value in scores.items()}
+
+
+def _path(name):
     return DATA / f"{name}.json"

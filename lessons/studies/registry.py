@@ -1,0 +1,15 @@
+"""The studies by name: `python -m lessons study NAME`."""
+
+from lessons.errors import CourseError, nearest
+from lessons.studies import ablations, conditioning, forms, losses, scoreboard, sound
+
+STUDIES = {study.name: study.run for study in (
+    losses.STUDY, conditioning.STUDY, ablations.ATTENTION, ablations.CONSISTENCY, sound.STUDY,
+    ablations.ABLATION, forms.STUDY)} | {"scoreboard": scoreboard.write_anew}
+
+
+def run(name):
+    """Run the study of this name, going on from its results in data/. Raises CourseError."""
+    if name not in STUDIES:
+        raise CourseError(f"There is no study '{name}'. {nearest(name, STUDIES)}")
+    STUDIES[name]()
