@@ -248,7 +248,7 @@ def tests_of(lesson):
     if not lesson:
         return ["--dist=loadscope", "--durations=10", "tests", "--ignore=tests/test_browser.py"]
     number, name = int(lesson[:2]), lesson[3:-len(".ipynb")].replace("start_here", "theatre")
-    return ["--dist=worksteal", f"tests/test_{name}.py", "tests/test_exercises.py", "-k",
+    return ["--dist=worksteal", f"tests/test_{name}.py", "tests/exercises", "-k",
             f"test_{name} or [{number}. or -{number}."]
 
 

@@ -509,7 +509,7 @@ def test_a_lesson_can_be_tested_alone(machine):
     machine.course("test", "05")
     tests, masters, students = machine.calls[-3:]
     assert tests[tests.index("-n2") + 1:] == [
-        "--dist=worksteal", "tests/test_attention.py", "tests/test_exercises.py", "-k",
+        "--dist=worksteal", "tests/test_attention.py", "tests/exercises", "-k",
         "test_attention or [5. or -5."]
     assert masters[-1] == "solutions/05_attention.ipynb"
     assert students[-1] == "notebooks/05_attention.ipynb"

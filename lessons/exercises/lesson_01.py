@@ -3,20 +3,13 @@
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from lessons import mlp_gan
 from lessons.engine import losses, training
-from lessons.exercises import Exercise, rng
+from lessons.errors import CourseError
+from lessons.exercises import Exercise, Seen, gradients, rng, seed
 from lessons.judges import digits
-
-
-def _weights(module):
-    return torch.cat([p.detach().flatten() for p in module.parameters()])
-
-
-def _gradients(module):
-    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).detach().flatten()
-                      for p in module.parameters()])
 
 
 # 1.1 -------------------------------------------------------------------------------------------
@@ -41,6 +34,13 @@ Exercise("1.1", ours=mlp_gan.normalize, cases=_images, mistakes=[
      lambda x: (x[:, None] // 127.5 - 1).float()),
     ("You divide by the brightest pixel of the batch: a dark batch would become a bright one.",
      lambda x: 2 * x[:, None].float() / x.max() - 1),
+    ("The range is from 0 to 2: take 1 away.", lambda x: x[:, None].float() / 127.5),
+    ("The channel axis stands last: PyTorch wants it second, (N, 1, 28, 28).",
+     lambda x: x[..., None].float() / 127.5 - 1),
+    ("The range is from -1/2 to 1/2: the generator's tanh reaches from -1 to 1.",
+     lambda x: x[:, None].float() / 255 - 0.5),
+    ("Black and white have changed places: 0 must become -1.",
+     lambda x: 1 - x[:, None].float() / 127.5),
     ("You stretch each batch between its own darkest and brightest pixel: one and the same byte "
      "must become one and the same number in every batch.", _stretched),
 ])
@@ -48,13 +48,20 @@ Exercise("1.1", ours=mlp_gan.normalize, cases=_images, mistakes=[
 
 # 1.2 -------------------------------------------------------------------------------------------
 _SIZES = ((100, 256), (256, 512), (512, 1024), (1024, 784))
-Exercise("1.2", ours=sum(a * b + b for a, b in _SIZES), observe=lambda answer: answer, mistakes=[
+Exercise("1.2", ours=sum(a * b + b for a, b in _SIZES), observe=lambda answer: answer, used=False,
+         mistakes=[
     ("You left out the biases: each layer has one more number per output.",
      sum(a * b for a, b in _SIZES)),
     ("These are the biases alone: each layer also has inputs times outputs weights.",
      sum(b for _, b in _SIZES)),
     ("This is the discriminator's number: count the layers 100-256-512-1024-784.",
      sum(p.numel() for p in mlp_gan.ArticleDiscriminator().parameters())),
+    *[(f"The layer {a}-{b} is missing: count the layers 100-256-512-1024-784.",
+       sum(c * d + d for c, d in _SIZES if c != a)) for a, b in _SIZES],
+    ("Each layer has one bias for each *output*, not for each input.",
+     sum(a * b + a for a, b in _SIZES)),
+    ("These are the layers' lengths: a layer from a to b has a * b weights and b biases.",
+     100 + 256 + 512 + 1024 + 784),
 ])
 
 
@@ -69,7 +76,8 @@ def _try_discriminator(kind, images):
     network, ours = kind(), mlp_gan.ArticleDiscriminator()
     own = _by_shape(network)
     shapes = [tuple(p.shape) for p in own]
-    seen = {"list of the weights' shapes": shapes}
+    seen = Seen({"list of the weights' shapes": shapes,
+                 "network's mode when it is made": "train" if network.training else "eval"})
     if shapes == [tuple(p.shape) for p in _by_shape(ours)]:
         generator = rng(1)
         for p in own:
@@ -78,8 +86,10 @@ def _try_discriminator(kind, images):
         asleep = torch.equal(network(images), network(images))
         seen["rest of dropout in evaluation mode"] = asleep
         if asleep:  # else the output is a matter of chance
-            seen["output in evaluation mode"] = network(images).detach()
-        seen |= _silenced(network.train(), images)
+            output = seen["output in evaluation mode"] = network(images)
+            found = gradients([output], {f"the weights of shape {tuple(p.shape)}": p for p in own})
+            seen |= {name: g if g is None else g.norm() for name, g in found.items()}
+        seen |= _silenced(network.train(), images) if len(images) == 4 else {}
     return seen
 
 
@@ -87,15 +97,17 @@ def _silenced(network, images):
     """Percentages, to the nearest 5, of what dropout silences: what is silent has no gradient,
     wherever the dropout stands and however it is written."""
     _, _, second, _, first, _ = _by_shape(network)
+    if not network(images).requires_grad or not all(p.requires_grad for p in (first, second)):
+        return {}
     shares = torch.zeros(3)
-    for _ in range(40):  # 20,000 units of the second layer: a share of 0.3 comes out within 0.02
+    for _ in range(20):  # 10,000 units of the second layer: a share of 0.3 comes out within 0.02
         pixels = images[:2].clone().requires_grad_()
         gradients = torch.autograd.grad(network(pixels)[0].sum(), (pixels, first, second),
                                         materialize_grads=True)
         gradients = (gradients[0][0], *gradients[1:])  # of the first image alone
-        shares += torch.stack([(g == 0).float().mean() for g in gradients]) / 40
+        shares += torch.stack([(g == 0).float().mean() for g in gradients]) / 20
     names = "pixels", "units of the first layer", "units of the second layer"
-    return {f"percentage of {name} that dropout silences": 5 * round(20 * share)
+    return {f"percentage of {name} that are silent in training": 5 * round(20 * share)
             for name, share in zip(names, shares.tolist(), strict=True)}
 
 
@@ -127,7 +139,7 @@ def _two_layers():
                          nn.Linear(1024, 1), nn.Sigmoid())
 
 
-Exercise("1.3", ours=mlp_gan.ArticleDiscriminator, observe=_try_discriminator,
+Exercise("1.3", ours=mlp_gan.ArticleDiscriminator, observe=_try_discriminator, trained=True,
          cases=lambda: [(torch.randn(n, 1, 28, 28, generator=rng(n)),) for n in (4, 7)],
          mistakes=[
     ("The last layer gives a logit, but the article's loss wants a probability: end with a "
@@ -150,13 +162,26 @@ Exercise("1.3", ours=mlp_gan.ArticleDiscriminator, observe=_try_discriminator,
      "`nn.Dropout` made in `__init__` knows.",
      _changed(lambda m: _Awake() if isinstance(m, nn.Dropout) else m)),
     ("A layer is missing: the article names three linear layers, 784-1024-512-1.", _two_layers),
+    ("A LeakyReLU stands before the sigmoid: the last layer's logit goes straight into it.",
+     _replaced(7, nn.Sequential(nn.Linear(512, 1), nn.LeakyReLU(0.2)))),
+    ("The end is a tanh: a probability lies between 0 and 1, so end with a sigmoid.",
+     _changed(lambda m: nn.Tanh() if isinstance(m, nn.Sigmoid) else m)),
+    ("There is no LeakyReLU: without it three linear layers are as good as one.",
+     _changed(lambda m: nn.Identity() if isinstance(m, nn.LeakyReLU) else m)),
+    ("The second LeakyReLU is missing: one stands behind each of the first two layers.",
+     _replaced(5, nn.Identity())),
+    ("The first LeakyReLU is missing: one stands behind each of the first two layers.",
+     _replaced(2, nn.Identity())),
+    ("Linear layers have biases: leave out `bias=False`.",
+     _changed(lambda m: nn.Linear(m.in_features, m.out_features, bias=False)
+              if isinstance(m, nn.Linear) else m)),
 ])
 
 
 # 1.4 -------------------------------------------------------------------------------------------
 def _outputs():
     return [(torch.rand(shape, generator=rng()), value)
-            for shape, value in (((4, 1), 1.0), ((7, 1), 0.0), ((2, 3, 5), 0.9))]
+            for shape, value in (((2, 1), 0.9), ((4, 1), 1.0), ((7, 1), 0.0), ((2, 3, 5), 0.9))]
 
 
 Exercise("1.4", ours=mlp_gan.labels, cases=_outputs, mistakes=[
@@ -168,54 +193,49 @@ Exercise("1.4", ours=mlp_gan.labels, cases=_outputs, mistakes=[
      lambda outputs, value: torch.ones_like(outputs)),
     ("The labels are the outputs times the value: they should be the value itself.",
      lambda outputs, value: outputs * value),
+    ("The labels are always zeros: use the value that is passed.",
+     lambda outputs, value: torch.zeros_like(outputs)),
+    ("The labels have the shape (N, 1); the outputs may have another: take theirs.",
+     lambda outputs, value: torch.full((len(outputs), 1), value)),
+    ("This is one number: make one label for each output.",
+     lambda outputs, value: torch.tensor(value)),
+    ("Only 0 and 1 come out: a label may be 0.9, too.",
+     lambda outputs, value: torch.full_like(outputs, float(value > 0.5))),
 ])
 
 
 # 1.5 and 1.6 -------------------------------------------------------------------------------------
 def _games():
-    """Two small games (generator, discriminator, criterion, real, z) with sizes of their own."""
+    """Two small games with sizes of their own, each with the optimizers of both networks. With
+    momentum two steps, one for each part of the loss, are not the same as one."""
     games = []
-    for seed, (batch, latent, size) in enumerate(((4, 3, 5), (6, 2, 4))):
-        torch.manual_seed(seed)
+    for k, (batch, latent, size) in enumerate(((4, 3, 5), (6, 2, 4))):
+        torch.manual_seed(seed(k))
         generator = nn.Sequential(nn.Linear(latent, size), nn.Tanh())
         discriminator = nn.Sequential(nn.Linear(size, 1), nn.Sigmoid())
-        games.append((generator, discriminator, nn.BCELoss(),
+        optimizers = [torch.optim.SGD(network.parameters(), 0.1, momentum=0.9)
+                      for network in (generator, discriminator)]
+        games.append((generator, discriminator, optimizers, nn.BCELoss(),
                       torch.randn(batch, size), torch.randn(batch, latent)))
     return games
 
 
-def _play(step, generator, discriminator, criterion, real, z, teaches):
-    """Let a step run with gradients left over from before; see which weights it moved."""
+def _play(step, which, generator, discriminator, optimizers, criterion, *arguments):
+    """Let a step run with gradients left over from before; what becomes of the weights is seen in
+    the networks after the call."""
     for p in (*generator.parameters(), *discriminator.parameters()):
         p.grad = torch.full_like(p, 0.5)
     reached = []  # by gradients, even if they are cleared afterwards
     for p in generator.parameters():
         p.register_hook(reached.append)
-    # with momentum two steps, one for each part of the loss, are not the same as one
-    optimizer = torch.optim.SGD(teaches.parameters(), 0.1, momentum=0.9)
-    arguments = (real, z) if teaches is discriminator else (z,)
-    loss = step(generator, discriminator, optimizer, criterion, *arguments)
-    return {"loss": _number(loss),
-            "discriminator's weights after the step": _weights(discriminator),
-            "generator's weights after the step": _weights(generator),
-            "flow of gradients into the generator": bool(reached),
-            "freedom of both networks to learn after the step":
-                all(p.requires_grad and network.training for network in (generator, discriminator)
-                    for p in network.parameters())}
+    loss = step(generator, discriminator, optimizers[which], criterion, *arguments)
+    return Seen({"loss": _number(loss), "flow of gradients into the generator": bool(reached)})
 
 
 def _number(loss):
     """A loss as a tensor of no dimension, with or without a graph; anything else as it is."""
     one = isinstance(loss, torch.Tensor) and loss.numel() == 1
     return loss.detach().float().reshape(()) if one else loss
-
-
-def _as_float(step):
-    return lambda *given: step(*given).item()
-
-
-_FLOAT = ("Your loss is a plain number: return the tensor, since the loop of this lesson calls "
-          "`.item()` on what you return.")
 
 
 def _left_frozen(step):
@@ -276,6 +296,25 @@ def _step_by_part(again):
     return step
 
 
+def _moves_both(generator, discriminator, optimizer, criterion, z):
+    q = discriminator(generator(z))
+    loss = criterion(q, torch.ones_like(q))
+    optimizer.zero_grad()
+    discriminator.zero_grad()
+    loss.backward()
+    optimizer.step()
+    with torch.no_grad():
+        for p in discriminator.parameters():
+            p -= 0.1 * p.grad
+    return loss
+
+
+def _own_noise(step):
+    """The message for a step that draws its noise itself, and that step."""
+    return ("You draw new noise: use the `z` that is passed.",
+            lambda *given: step(*given[:-1], torch.randn_like(given[-1])))
+
+
 def _saturating(generator, discriminator, optimizer, criterion, z):
     q = discriminator(generator(z))
     loss = -criterion(q, torch.zeros_like(q))
@@ -305,10 +344,10 @@ Exercise("1.5", ours=mlp_gan.discriminator_step, cases=_games, mistakes=[
     ("You make a step before the discriminator has looked at the generated images: both parts of "
      "the loss belong to one step.", _step_by_part(again=True)),
     (_FROZEN, _left_frozen(_d_step())),
-    (_FLOAT, _as_float(_d_step())),
-], observe=lambda step, g, d, criterion, real, z: _play(step, g, d, criterion, real, z, d))
+    _own_noise(_d_step()),
+], asked="tensor", observe=lambda step, *given: _play(step, 1, *given))
 
-Exercise("1.6", ours=mlp_gan.generator_step, cases=_games, mistakes=[
+Exercise("1.6", ours=mlp_gan.generator_step, mistakes=[
     ("This looks like swapped labels: the generator wants its images to be called real, 1.",
      _g_step(label=0.0)),
     ("This is the saturating loss of the article's formula; its loop, and this exercise, ask for "
@@ -320,20 +359,41 @@ Exercise("1.6", ours=mlp_gan.generator_step, cases=_games, mistakes=[
     ("This looks like a detach too many: no gradient reaches the generator.",
      _g_step(detach=True)),
     (_FROZEN, _left_frozen(_g_step())),
-    (_FLOAT, _as_float(_g_step())),
-], observe=lambda step, g, d, criterion, real, z: _play(step, g, d, criterion, real, z, g))
+    ("The discriminator comes out of the generator's step with other weights: move the generator's "
+     "alone.", _moves_both),
+    _own_noise(_g_step()),
+], asked="tensor", cases=lambda: [(*game[:4], game[5]) for game in _games()],
+   observe=lambda step, *given: _play(step, 0, *given))
 
 
 # 1.7 ------------------------------------------------------------------------------------------
+def _read():
+    """Logits of many images and of few, of which no digit, the last, or most are never read."""
+    cases = [(torch.randn(n, 10, generator=rng(n)) * 2,) for n in (2, 23, 40, 40, 40)]
+    for (logits,), never in zip(cases[3:], (9, 0), strict=True):
+        logits[:, never] = -9
+    return cases
+
+
 Exercise("1.7", ours=digits.digit_shares,
-         cases=lambda: [(torch.randn(n, 10, generator=rng(n)) * 2,) for n in (23, 40)],
+         cases=_read,
          mistakes=[
     ("These are counts: divide by the number of images.",
      lambda x: x.argmax(1).bincount(minlength=10).float()),
     ("This is the mean probability of each digit: first let each image be read as one digit.",
      lambda x: x.softmax(1).mean(0)),
-    ("Digits that were never read are missing: bincount needs minlength=10.",
-     lambda x: x.argmax(1).bincount()[:-1] / len(x)),
+    ("Digits that were never read are missing at the end: bincount needs minlength=10.",
+     lambda x: x.argmax(1).bincount() / len(x)),
+    ("Digits that were never read are missing: they have the share 0, so count with minlength=10.",
+     lambda x: x.argmax(1).unique(return_counts=True)[1] / len(x)),
+    ("This is the mean of the logits: first let each image be read as one digit, then count.",
+     lambda x: x.mean(0)),
+    ("These are the counts, as whole numbers: divide by the number of images.",
+     lambda x: x.argmax(1).bincount(minlength=10)),
+    ("Each image votes for its *smallest* logit.",
+     lambda x: x.argmin(1).bincount(minlength=10) / len(x)),
+    ("These are percents: shares sum to 1.",
+     lambda x: 100 * x.argmax(1).bincount(minlength=10) / len(x)),
     ("The largest logit is looked for across images: look across the ten digits, axis 1.",
      lambda x: (x.argmax(0).bincount(minlength=10)[:10] / len(x))),
     ("You divide by ten digits: divide by the number of images.",
@@ -343,8 +403,14 @@ Exercise("1.7", ours=digits.digit_shares,
 
 # 1.8 -------------------------------------------------------------------------------------------
 def _logit_cases():
-    return [(torch.randn(n, 1, generator=rng(n)) * scale, torch.rand(n, 1, generator=rng(n + 1)))
-            for n, scale in ((5, 1.0), (8, 3.0), (6, 300.0))]
+    return [(scale * torch.randn(shape, generator=rng(n)), torch.rand(shape, generator=rng(n + 9)))
+            for n, (shape, scale) in enumerate((((2, 1), 1.0), ((5, 1), 1.0), ((4, 3), 3.0),
+                                                ((2, 3, 2), 1.0), ((6, 1), 300.0)))
+            ] + [(torch.tensor([[6.0], [-7.0]]), torch.tensor([[1.0], [0.0]]))]
+
+
+def _parts(logits, targets):
+    return logits.clamp(min=0) - logits * targets + torch.log1p(torch.exp(-logits.abs()))
 
 
 def _naive_bce(logits, targets):
@@ -352,15 +418,21 @@ def _naive_bce(logits, targets):
     return -(targets * torch.log(p) + (1 - targets) * torch.log(1 - p)).mean()
 
 
-def _with_gradient(loss, logits, targets):
-    value = loss(logits.requires_grad_(), targets)
-    if value.requires_grad:
-        value.sum().backward()
-    gradient = torch.zeros_like(targets) if logits.grad is None else logits.grad
-    return {"": value.detach(), "gradient for the logits": gradient.nan_to_num()}
+class _Forbidden(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function.__name__ == "binary_cross_entropy_with_logits":
+            raise CourseError("Your code calls PyTorch's own version: the card asks for the "
+                              "formula itself.")
+        return function(*args, **(kwargs or {}))
 
 
-Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, observe=_with_gradient, mistakes=[
+def _by_hand(loss, logits, targets):
+    with _Forbidden():
+        return loss(logits, targets)
+
+
+Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, observe=_by_hand,
+         trained=("logits",), mistakes=[
     ("This is the sum over the batch: take the mean, or the step grows with the batch.",
      lambda x, t: losses.bce_with_logits(x, t) * x.numel()),
     ("Right for small logits, but infinite or not a number for large ones: never take the "
@@ -370,7 +442,23 @@ Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, observe=_with_g
     ("These logits go through a sigmoid twice: the formula already holds one.",
      lambda x, t: losses.bce_with_logits(torch.sigmoid(x), t)),
     ("The loss is given for each image: take the mean of them.",
-     lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="none")),
+     lambda x, t: _parts(x, t)),
+    ("You divide by the number of rows: take the mean over all logits, in any shape.",
+     lambda x, t: _parts(x, t).sum() / len(x)),
+    ("max(l, 0) is missing: the formula has three parts.",
+     lambda x, t: (_parts(x, t) - x.clamp(min=0)).mean()),
+    ("The logarithm is missing: the formula has three parts.",
+     lambda x, t: (x.clamp(min=0) - x * t).mean()),
+    ("- l t is missing: the formula has three parts.",
+     lambda x, t: (_parts(x, t) + x * t).mean()),
+    ("The exponential is that of l or of -l: for large ones it is infinite. Take -|l|.",
+     lambda x, t: (x.clamp(min=0) - x * t + torch.log(1 + torch.exp(-x))).mean()),
+    ("The exponential grows: take exp(-|l|), which is at most 1.",
+     lambda x, t: (x.clamp(min=0) - x * t + torch.log1p(torch.exp(x.abs()))).mean()),
+    ("max(l, 0) is not |l|.",
+     lambda x, t: (_parts(x, t) - x.clamp(min=0) + x.abs()).mean()),
+    ("It is right for moderate logits; for large ones PyTorch cuts the logarithm of a probability "
+     "off at -100.", lambda x, t: F.binary_cross_entropy(torch.sigmoid(x), t)),
 ])
 
 
@@ -378,8 +466,8 @@ Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, observe=_with_g
 def _penalty_cases():
     """Grey images, and films in colour, each with a discriminator."""
     cases = []
-    for seed, shape in enumerate(((4, 1, 2, 3), (6, 2, 3, 2, 2))):
-        torch.manual_seed(seed)
+    for k, shape in enumerate(((4, 1, 2, 3), (6, 2, 3, 2, 2))):
+        torch.manual_seed(seed(k))
         real = torch.randn(shape)
         cases.append((nn.Sequential(nn.Flatten(), nn.Linear(real[0].numel(), 5), nn.Tanh(),
                                     nn.Linear(5, 1)), real))
@@ -389,17 +477,14 @@ def _penalty_cases():
 def _penalty_and_gradient(penalty, network, real):
     """The penalty, what its call leaves behind, and where it pulls the discriminator."""
     for p in network.parameters():
-        p.grad = torch.full_like(p, 0.5)  # of another loss
+        p.grad = torch.randn_like(p)  # of another loss
     value = penalty(network, real)
     tensor = isinstance(value, torch.Tensor)
-    seen = {"penalty": value.detach().clone() if tensor else value,
-            "discriminator's gradient right after the call": _gradients(network),
-            "wish of the given images for a gradient after the call": real.requires_grad}
-    network.zero_grad()
-    if tensor and value.requires_grad:
-        value.sum().backward()
-    seen["penalty's gradient for the discriminator"] = _gradients(network)
-    return seen
+    return Seen({"penalty": value.detach().clone() if tensor else value,
+                 "discriminator's own gradient, which another loss left there,":
+                     torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten()
+                                for p in network.parameters()]),
+                 **gradients([value], dict(network.named_parameters()))})
 
 
 def _penalty(reduce, create_graph=True, score=torch.sum, flatten=True, detach=True):
@@ -414,6 +499,11 @@ def _half_squares(gradient):
     return gradient.square().sum(1).mean() / 2
 
 
+def _clears(discriminator, real):
+    discriminator.zero_grad()
+    return losses.r1_penalty(discriminator, real)
+
+
 def _by_backward(discriminator, real):
     """As with backward(create_graph=True), which would print a warning here."""
     weights = list(discriminator.parameters())
@@ -426,7 +516,7 @@ def _by_backward(discriminator, real):
 
 
 Exercise("1.9", ours=losses.r1_penalty, cases=_penalty_cases, observe=_penalty_and_gradient,
-         mistakes=[
+         used=False, mistakes=[
     ("The length is not squared: R1 is the mean of the squared length.",
      _penalty(lambda g: g.norm(dim=1).mean() / 2)),
     ("You average over pixels: sum the squares of one image, then average over images.",
@@ -446,12 +536,23 @@ Exercise("1.9", ours=losses.r1_penalty, cases=_penalty_cases, observe=_penalty_a
      _penalty(_half_squares, detach=False)),
     ("Your `backward` adds to the gradients of the discriminator's weights, and another loss may "
      "have left some there: `torch.autograd.grad` only returns them.", _by_backward),
+    ("You clear the discriminator's gradients, and another loss may have left some there: leave "
+     "them as they are.", _clears),
+    ("The length is that of R1's root: leave the square as it is.",
+     _penalty(lambda g: g.square().sum(1).mean().sqrt() / 2)),
+    ("The square is taken of the whole: first of each number, then the sum.",
+     _penalty(lambda g: g.sum(1).square().mean() / 2)),
+    ("These are absolute values: square them.", _penalty(lambda g: g.abs().sum(1).mean() / 2)),
+    ("The slope is asked to be 1, as in WGAN-GP: R1 asks for 0.",
+     _penalty(lambda g: (g.norm(dim=1) - 1).square().mean() / 2)),
+    ("You differentiate the probability, after a sigmoid: R1 takes the logit.",
+     _penalty(_half_squares, score=lambda logits: logits.sigmoid().sum())),
 ])
 
 
 # 1.10 ------------------------------------------------------------------------------------------
 def _pairs():
-    torch.manual_seed(0)
+    torch.manual_seed(seed())
     pairs = []
     for decay in (0.9, 0.75):
         def make():
@@ -464,17 +565,11 @@ def _pairs():
     return pairs
 
 
-def _buffers(module):
-    return torch.cat([buffer.double().flatten() for buffer in module.buffers()])
-
-
-def _after_average(average_weights, average, model, decay):
+def _averaged(average_weights, average, model, decay):
+    """Average once; then the model learns on, and nothing of that may reach the average."""
     average_weights(average, model, decay)
-    seen = {"averaged weights": _weights(average), "model's own weights": _weights(model),
-            "averaged model's buffers": _buffers(average), "model's own buffers": _buffers(model)}
-    for buffer in model.buffers():
-        buffer.add_(1)
-    return seen | {"averaged model's buffers when the model has learnt on": _buffers(average)}
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data.add_(1)
 
 
 def _lerp(average, model, decay, weight, copy=torch.Tensor.copy_):
@@ -498,7 +593,8 @@ def _copy_floats(a, m):
         a.copy_(m)
 
 
-Exercise("1.10", ours=training.average_weights, cases=_pairs, observe=_after_average, mistakes=[
+Exercise("1.10", ours=training.average_weights, cases=_pairs, observe=_averaged, used=False,
+         mistakes=[
     ("The roles are swapped: the average keeps `decay` of itself, and takes 1 - decay of the "
      "model.", lambda a, m, d: _lerp(a, m, d, lambda d: d)),
     ("The average is overwritten by the model: nothing of its past is left.",

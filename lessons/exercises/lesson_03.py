@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from lessons import text_conditioning
-from lessons.exercises import Exercise, rng
+from lessons import text_conditioning as text
+from lessons.exercises import Exercise, Seen, gradients, rng
 from lessons.world import vocabulary
 
 
@@ -12,11 +12,12 @@ from lessons.world import vocabulary
 def _words():
     """Captions, each with padding, which holds other numbers than 0, as after a bias."""
     cases = []
-    for seed, lengths in enumerate(((2, 5, 3), (4, 1, 6, 6))):
+    for k, (E, *lengths) in enumerate(((1, 1, 2), (8, 2, 5, 3), (8, 4, 1, 6, 6))):
         L = max(lengths) + 1
-        ids = torch.randint(1, 50, (len(lengths), L), generator=rng(seed))
+        ids = torch.randint(1, 50, (len(lengths), L), generator=rng(k))
+        ids[0, 0] = 1  # the first word there is
         ids[torch.arange(L) >= torch.tensor(lengths)[:, None]] = 0
-        cases.append((torch.randn(*ids.shape, 8, generator=rng(seed + 9)), ids))
+        cases.append((torch.randn(*ids.shape, E, generator=rng(k + 9)), ids))
     return cases
 
 
@@ -24,7 +25,7 @@ def _there(ids):
     return (ids > 0)[..., None]
 
 
-Exercise("3.1", ours=text_conditioning.mean_of_words, cases=_words, mistakes=[
+Exercise("3.1", ours=text.mean_of_words, cases=_words, trained=True, mistakes=[
     ("Padding counts as a word: multiply by the mask before you sum, and divide by the number of "
      "words that are there.", lambda words, ids: words.mean(1)),
     ("The padding is masked out of the sum, but you divide by L: a short caption comes out too "
@@ -52,14 +53,14 @@ def _projections():
 def _logits(matching, features, sentence):
     """The logits of a Matching whose weights we choose, however it was written."""
     made = matching(6, sentence.shape[1])
-    with torch.no_grad():
-        for i, (_, weight) in enumerate(sorted(made.named_parameters())):
-            weight.copy_(torch.randn(weight.shape, generator=rng(i)))
-        return made(features, sentence)
+    for i, (_, weight) in enumerate(sorted(made.named_parameters())):
+        weight.data = torch.randn(weight.shape, generator=rng(i))
+    logits = made(features, sentence)
+    return Seen({"result": logits, **gradients([logits], dict(made.named_parameters()))})
 
 
 def _matching(forward):
-    class Wrong(text_conditioning.Matching):
+    class Wrong(text.Matching):
         pass
     Wrong.forward = forward
     return Wrong
@@ -82,37 +83,45 @@ _FORWARDS = [
     ("You added a column (N, 1) to a row (N,): that gives (N, N), each picture with every caption. "
      "Take `[:, 0]` of `self.real(features)`.",
      lambda self, f, s: self.real(f) + (self.project(f) * s).sum(1) / s.shape[1] ** 0.5),
+    ("You divided by the root of the number of pictures: E is the length of a sentence, axis 1.",
+     lambda self, f, s: _real(self, f) + (self.project(f) * s).sum(1) / len(s) ** 0.5),
+    ("The fit is taken away: add it, a caption that fits makes a picture more real.",
+     lambda self, f, s: _real(self, f) - (self.project(f) * s).sum(1) / s.shape[1] ** 0.5),
+    ("This is the mean of the products: sum them, and divide by the root of E.",
+     lambda self, f, s: _real(self, f) + (self.project(f) * s).mean(1) / s.shape[1] ** 0.5),
     ("You summed over the whole batch: each picture has its own product, so sum over axis 1.",
      lambda self, f, s: _real(self, f) + (self.project(f) * s).sum() / s.shape[1] ** 0.5),
 ]
-Exercise("3.2", ours=text_conditioning.Matching, cases=_projections, observe=_logits,
+Exercise("3.2", ours=text.Matching, cases=_projections, observe=_logits, trained=True,
          mistakes=[(message, _matching(forward)) for message, forward in _FORWARDS])
 
 
 # 3.3 -------------------------------------------------------------------------------------------
 def _pairs():
-    """Logits with meanings of which some neighbours fit by chance; in the last case all fit."""
-    batches = (["a man walks", "a red man walks", "a child jumps to the left", "a child jumps",
+    """Logits with meanings of which some neighbours fit by chance; in the last case all fit, in the
+    first all but one."""
+    batches = (["a man walks", "a red man walks", "a blue man walks"],
+               ["a man walks", "a red man walks", "a child jumps to the left", "a child jumps",
                 "a woman waves"],
                ["a woman runs", "a blue woman runs", "a man runs to the right", "a woman runs"],
                ["a man walks", "a red man walks", "a man walks to the left"])
     cases = []
-    for seed, texts in enumerate(batches):
-        own, wrong = torch.randn(2, len(texts), generator=rng(seed))
-        cases.append((own, wrong, vocabulary.meanings(texts)[:, text_conditioning.SHOWN]))
+    for k, texts in enumerate(batches):
+        own, wrong = torch.randn(2, len(texts), generator=rng(k))
+        cases.append((own, wrong, vocabulary.meanings(texts)[:, text.SHOWN]))
     return cases
 
 
 def _truly(said, step=-1):
     rows = torch.arange(len(said))
-    return ~text_conditioning.compatible(said)[rows, rows.roll(step)]
+    return ~text.compatible(said)[rows, rows.roll(step)]
 
 
 def _over(truly, values):
     return (values * truly).sum() / truly.sum().clamp(min=1)
 
 
-Exercise("3.3", ours=text_conditioning.mismatched_loss, cases=_pairs, mistakes=[
+Exercise("3.3", ours=text.mismatched_loss, cases=_pairs, trained=True, mistakes=[
     ("The two logits are swapped: the loss must fall when the own caption has the higher one.",
      lambda own, wrong, said: _over(_truly(said), F.softplus(own - wrong))),
     ("Every neighbour counts as wrong, also the one that fits by chance: leave out the pairs that "
@@ -125,6 +134,16 @@ Exercise("3.3", ours=text_conditioning.mismatched_loss, cases=_pairs, mistakes=[
      lambda own, wrong, said: _over(_truly(said, 1), F.softplus(wrong - own))),
     ("The own caption is missing: compare the two, `wrong - own`.",
      lambda own, wrong, said: _over(_truly(said), F.softplus(wrong))),
+    ("Where no pair is wrong yours is nan: 0 / 0. Divide by at least 1.",
+     lambda own, wrong, said: F.softplus(wrong - own)[_truly(said)].mean()),
+    ("This is the sum over the wrong pairs: take their mean.",
+     lambda own, wrong, said: (F.softplus(wrong - own) * _truly(said)).sum()),
+    ("The softplus is missing: a pair that is told apart already must not push any more.",
+     lambda own, wrong, said: _over(_truly(said), wrong - own)),
+    ("This is max(0, wrong - own): softplus is smooth, log(1 + exp(x)).",
+     lambda own, wrong, said: _over(_truly(said), F.relu(wrong - own))),
+    ("A pair counts as soon as two captions differ: those that leave something open may fit.",
+     lambda own, wrong, said: _over((said != said.roll(-1, 0)).any(1), F.softplus(wrong - own))),
 ])
 
 
@@ -132,23 +151,35 @@ Exercise("3.3", ours=text_conditioning.mismatched_loss, cases=_pairs, mistakes=[
 def _preferences():
     right, wrong = torch.randn(2, 40, generator=rng(0))
     some = torch.where(torch.arange(40) % 4 == 0, right, wrong)  # ten ties
-    return [(right, some), (right, right.clone()), (torch.ones(4), torch.tensor([0.0, 1, 2, 1]))]
+    return [(right, some), (right, right.clone()), (torch.ones(4), torch.tensor([0.0, 1, 2, 1])),
+            (torch.ones(2), torch.tensor([0.0, 0.5])), (torch.ones(3), torch.tensor([0.0, 0.5, 9]))]
 
 
 def _share(values):
     return float(values.float().mean())
 
 
-Exercise("3.4", ours=text_conditioning.prefers, cases=_preferences, mistakes=[
+Exercise("3.4", ours=text.prefers, cases=_preferences, asked="float", mistakes=[
     ("A tie counts as lost: a discriminator that ignores captions, all of whose pairs are ties, "
      "would get 0 and seem to prefer the wrong ones. Count a tie as a half.",
      lambda right, wrong: _share(right > wrong)),
     ("A tie counts as won: a discriminator that ignores captions would get 1 and seem perfect. "
      "Count a tie as a half.", lambda right, wrong: _share(right >= wrong)),
     ("Right and wrong are swapped: this is how often the wrong caption wins.",
-     lambda right, wrong: 1 - text_conditioning.prefers(right, wrong)),
+     lambda right, wrong: 1 - text.prefers(right, wrong)),
     ("This is by how much the right caption is ahead, not how often.",
      lambda right, wrong: float((right - wrong).mean())),
+    ("Pairs with a tie are left out: count each as a half.",
+     lambda right, wrong: _share((right > wrong)[right != wrong]) if len(right.unique()) > 1
+     else 0.0),
+    ("You count pairs: divide by their number.",
+     lambda right, wrong: len(right) * text.prefers(right, wrong)),
+    ("A tie counts as a whole and a win as two: this is twice the share.",
+     lambda right, wrong: 2 * text.prefers(right, wrong)),
+    ("A tie counts for nothing and a loss takes away: this lies between -1 and 1.",
+     lambda right, wrong: float((right - wrong).sign().mean())),
+    ("You compare the means of all logits: compare the two logits of each picture.",
+     lambda right, wrong: float(right.mean() > wrong.mean())),
 ])
 
 
@@ -157,7 +188,8 @@ SUSPECTS = {"A": "no caption", "B": "projection + wrong captions, frozen words",
             "C": "no caption, frozen words", "D": "projection + wrong captions"}
 FAULTS = {"A": "caption", "B": "words", "C": "both", "D": "none"}
 
-Exercise("3.5", ours=FAULTS, observe=lambda answer: {key: answer[key] for key in SUSPECTS},
+Exercise("3.5", ours=FAULTS, used=False,
+         observe=lambda answer: Seen({f"fault of {key}": answer.get(key) for key in SUSPECTS}),
          mistakes=[
     ("You went by what is obeyed alone: B and D both obey, but in B something never moved.",
      {"A": "both", "B": "none", "C": "both", "D": "none"}),

@@ -33,7 +33,7 @@ def _first_frame(codes):
     return torch.cat([content, codes[..., CONTENT:]], 2)
 
 
-Exercise("4.1", ours=frames.one_content, cases=_codes, mistakes=[
+Exercise("4.1", ours=frames.one_content, cases=_codes, trained=True, mistakes=[
     ("You averaged over the films of the batch, axis 0: everyone becomes the same person. The "
      "frames are axis 1.", _averaged([0], 0)),
     ("You averaged the motion as well: now nobody moves.", _averaged([0, 1], 1)),
@@ -41,6 +41,16 @@ Exercise("4.1", ours=frames.one_content, cases=_codes, mistakes=[
      _averaged([1], 1)),
     ("You took the content of the first frame for all: average over the frames, so that the "
      "mistake of one frame counts less.", _first_frame),
+    ("You averaged over the numbers of a frame, the last axis: the frames are axis 1.",
+     _averaged([0], 2)),
+    ("You took the content of the last frame for all: average over the frames.",
+     lambda codes: torch.cat([codes[:, -1:, :CONTENT].expand(-1, codes.shape[1], -1),
+                              codes[..., CONTENT:]], 2)),
+    ("Motion stands before content: content first, then motion.",
+     lambda codes: frames.one_content(codes).roll(MOTION, 2)),
+    ("You summed the content over the frames: take the mean.",
+     lambda codes: torch.cat([codes[..., :CONTENT].sum(1, keepdim=True)
+                              .expand(-1, codes.shape[1], -1), codes[..., CONTENT:]], 2)),
     ("Your film has one frame left: the mean must be repeated for each frame (expand_as).",
      _not_repeated),
 ])
@@ -50,17 +60,18 @@ Exercise("4.1", ours=frames.one_content, cases=_codes, mistakes=[
 def _windows():
     """Windows with places at both edges, beyond them, and between pixels."""
     cases = []
-    for seed, (size, H) in enumerate(((16, 5), (24, 7)), 1):
+    for k, (size, H) in enumerate(((16, 5), (24, 7)), 1):
         place = torch.tensor([0.0, -3.0, size + 2.0, size / 2, 0.3 * size, 0.71 * size, size - 0.4])
-        cases.append((torch.randn(len(place), 3, H, size // 2, generator=rng(seed)), place, size))
+        cases.append((torch.randn(len(place), 3, H, size // 2, generator=rng(k)), place, size))
     return cases
 
 
 def _pasted(crop=None, way="wide"):
     def wrong(windows, place, size):
         columns = frames.window_columns(place, size)[:, None, None].expand_as(windows)
-        if way == "late":
-            columns = columns + size // 4
+        columns = columns + {"late": size // 4, "one": 1}.get(way, 0)
+        if way == "fixed":
+            columns = columns[:1].expand_as(windows)
         if way == "around":
             frame = windows.new_zeros(*windows.shape[:3], size)
             return frame.scatter(3, (columns - size // 2) % size, windows)
@@ -73,7 +84,7 @@ def _pasted(crop=None, way="wide"):
 
 
 _MIDDLE = (lambda size: size // 2, lambda size: -(size // 2))
-Exercise("4.2", ours=frames.paste, cases=_windows, mistakes=[
+Exercise("4.2", ours=frames.paste, cases=_windows, trained=("windows",), mistakes=[
     ("The result is as wide as the canvas with its margins: cut size / 2 columns off on either "
      "side.", _pasted()),
     ("You kept the left part of the canvas: the frame is its middle, size / 2 columns in from "
@@ -82,15 +93,20 @@ Exercise("4.2", ours=frames.paste, cases=_windows, mistakes=[
      "them off.", _pasted(way="around")),
     ("What should be cut off is pressed into the outermost column: paste on a canvas with "
      "margins, then cut them off.", _pasted(way="pressed")),
-    ("The window begins at the place instead of having it in its middle: all is a quarter of a "
-     "frame too far to the right.", _pasted(_MIDDLE, "late")),
+    ("All is a quarter of a frame too far to the right, as if the window began at the place "
+     "instead of having it in its middle.", _pasted(_MIDDLE, "late")),
+    ("You kept the right part of the canvas: the frame is its middle, size / 2 columns in from "
+     "either side.", _pasted((lambda size: size, lambda size: 2 * size))),
+    ("All windows are pasted where the first one belongs: each has its own columns.",
+     _pasted(_MIDDLE, "fixed")),
+    ("All is one column too far to the right.", _pasted(_MIDDLE, "one")),
 ])
 
 
 # 4.3 -------------------------------------------------------------------------------------------
 def _oscillators():
     return [(torch.randn(N, K, generator=rng(N)), torch.randn(N, T, K, generator=rng(K)))
-            for N, T, K in ((2, 5, 3), (4, 6, 7))]
+            for N, T, K in ((1, 3, 1), (2, 5, 3), (4, 6, 7))]
 
 
 def _begin(start):
@@ -101,7 +117,7 @@ def _pace(speed):
     return SLOWEST * (1 + speed.sigmoid())
 
 
-Exercise("4.3", ours=video.turns, cases=_oscillators, mistakes=[
+Exercise("4.3", ours=video.turns, cases=_oscillators, trained=True, mistakes=[
     ("You added up over the films, axis 0: the frames are axis 1.",
      lambda start, speed: _begin(start) + _pace(speed).cumsum(0)),
     ("You added up over the oscillators, the last axis: the frames are axis 1.",
@@ -120,6 +136,10 @@ Exercise("4.3", ours=video.turns, cases=_oscillators, mistakes=[
      lambda start, speed: _pace(speed).cumsum(1)),
     ("The start is counted in turns, the result in radians: a turn is 2 pi.",
      lambda start, speed: start[:, None] + _pace(speed).cumsum(1)),
+    ("The first frame's speed counts already: the sum begins with it.",
+     lambda start, speed: _begin(start) + _pace(speed).cumsum(1) - _pace(speed)),
+    ("SLOWEST is missing: the sum is in radians only when it is multiplied by it.",
+     lambda start, speed: _begin(start) + (1 + speed.sigmoid()).cumsum(1)),
     ("The start is added at every frame anew: it belongs outside the sum.",
      lambda start, speed: (_begin(start) + _pace(speed)).cumsum(1)),
 ])
@@ -127,8 +147,8 @@ Exercise("4.3", ours=video.turns, cases=_oscillators, mistakes=[
 
 # 4.4 -------------------------------------------------------------------------------------------
 def _two():
-    return [tuple(torch.randn(N, T, PATH, generator=rng(seed + N)) for seed in (0, 9))
-            for N, T in ((2, 5), (3, 4))]
+    return [tuple(torch.randn(N, T, PATH, generator=rng(k + N)) for k in (0, 9))
+            for N, T in ((2, 5), (3, 4), (1, 20))]  # and a film longer than a frame has content
 
 
 Exercise("4.4", ours=video.recast, cases=_two, mistakes=[
@@ -140,4 +160,12 @@ Exercise("4.4", ours=video.recast, cases=_two, mistakes=[
      lambda who, what: torch.cat([who[:, :CONTENT], what[:, CONTENT:]], 1)),
     ("This is the mean of both films: take each number from one of them.",
      lambda who, what: (who + what) / 2),
+    ("This is `who` as it was: only its content belongs in the result.", lambda who, what: who + 0),
+    ("This is `what` as it was: its content must come from `who`.", lambda who, what: what + 0),
+    ("Content comes first, then place and motion.",
+     lambda who, what: torch.cat([what[..., CONTENT:], who[..., :CONTENT]], 2)),
+    ("The place is missing: everything behind the content comes from `what`.",
+     lambda who, what: torch.cat([who[..., :CONTENT], what[..., CONTENT + 1:]], 2)),
+    ("Both paths are in full: cut each before you join them.",
+     lambda who, what: torch.cat([who, what], 2)),
 ])

@@ -6,7 +6,7 @@ import math
 import torch
 
 from lessons import attention
-from lessons.exercises import Exercise, both, rng
+from lessons.exercises import Exercise, both, rng, seed
 from lessons.world.theatre import own_frames
 
 
@@ -14,9 +14,9 @@ from lessons.world.theatre import own_frames
 def _questions():
     """Captions of several lengths, one of them full; as many questions as words never."""
     cases = []
-    for seed, (N, Q, L, E, V) in enumerate(((3, 4, 6, 8, 5), (4, 7, 5, 16, 3))):
-        questions, keys, values = (torch.randn(*shape, generator=rng(10 * seed + i)) for i, shape
-                                   in enumerate(((N, Q, E), (N, L, E), (N, L, V))))
+    for k, (N, Q, L, E, V) in enumerate(((1, 1, 2, 2, 1), (3, 4, 6, 8, 5), (4, 7, 5, 16, 3))):
+        questions, keys, values = (torch.randn(shape, generator=rng(10 * k + i)) for i, shape in
+                                   enumerate(((N, Q, E), (N, L, E), (N, L, V))))
         length = torch.tensor([L, 1, 3, 2])[:N]
         cases.append((questions, keys, values, torch.arange(L) < length[:, None]))
     return cases
@@ -40,8 +40,13 @@ def _attended(scale=lambda E: math.sqrt(E), mask="before", axis=2, swap=False):
     return wrong
 
 
-Exercise("5.1", ours=attention.attend, cases=_questions,
-         observe=both("answers", "attention"), mistakes=[
+def _scores_alone(questions, keys, values, there):
+    scores = questions @ keys.mT / keys.shape[2] ** 0.5 * there[:, None]
+    return scores @ values, scores
+
+
+Exercise("5.1", ours=attention.attend, cases=_questions, trained=True,
+         observe=both("tensor of answers", "tensor of attention"), mistakes=[
     ("Padding gets attention: nothing is masked.", _attended(mask="none")),
     ("Padding has the score 0, and exp(0) is 1, not 0: give it minus infinity.",
      _attended(mask="zero")),
@@ -55,6 +60,8 @@ Exercise("5.1", ours=attention.attend, cases=_questions,
      _attended(swap=True)),
     ("The softmax runs over the questions, axis 1: each question must share out its attention "
      "among the words, axis 2.", _attended(axis=1)),
+    ("You multiplied by the square root of E: divide.", _attended(lambda E: 1 / math.sqrt(E))),
+    ("The softmax is missing: scores may be negative, and do not sum to 1.", _scores_alone),
 ])
 
 
@@ -64,20 +71,15 @@ def _weights():
     spread = torch.softmax(3 * torch.randn(3, 4, 6, generator=rng(1)), 2)
     spread[1, 2] = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     spread[2, 0] = torch.tensor([0.25, 0.25, 0.25, 0.25, 0.0, 0.0])
-    return [(spread,), (torch.softmax(torch.randn(5, 7, generator=rng(2)), 1),)]
+    return [(torch.tensor([[0.5, 0.25, 0.25, 0.0]]),), (spread,),
+            (torch.softmax(torch.randn(5, 7, generator=rng(2)), 1),)]
 
 
 def _spread(of, axis=-1, then=torch.exp):
     return lambda a: then(of(a).sum(axis))
 
 
-def _without_nan(answer, weights):
-    """What is returned, -1 in the place of nan: a nan equals nothing, not even itself."""
-    result = answer(weights)
-    return result.nan_to_num(-1.0) if isinstance(result, torch.Tensor) else result
-
-
-Exercise("5.2", ours=attention.looked_at, cases=_weights, observe=_without_nan, mistakes=[
+Exercise("5.2", ours=attention.looked_at, cases=_weights, mistakes=[
     ("0 log 0 counts as nothing, but a computer says nan: torch.special.entr knows, or give log a "
      "tiny number instead of 0.", lambda a: torch.exp(-(a * a.log()).sum(-1))),
     ("The minus is missing: the log of a share is negative, so this is at most 1.",
@@ -92,16 +94,22 @@ Exercise("5.2", ours=attention.looked_at, cases=_weights, observe=_without_nan, 
      _spread(torch.special.entr, axis=0)),
     ("You counted the words that get any attention at all: a tiny share counts as a whole one.",
      lambda a: (a > 0).float().sum(-1)),
+    ("You took the exponential to base 2 and the logarithm to base e: they must belong together.",
+     _spread(torch.special.entr, then=torch.exp2)),
+    ("A small number is added to a itself, and too large a one: the answer is a little off. "
+     "torch.special.entr needs none.", lambda a: torch.exp(-(a * (a + 1e-2).log()).sum(-1))),
+    ("You took exp before the sum: sum first.", lambda a: torch.special.entr(a).exp().sum(-1)),
+    ("This is one over the sum of squares, another measure of spread.",
+     lambda a: 1 / a.square().sum(-1)),
 ])
 
 
 # 5.3 -------------------------------------------------------------------------------------------
 def _frames():
     cases = []
-    for seed, (N, T, E) in enumerate(((2, 5, 6), (3, 4, 8))):
-        torch.manual_seed(seed)
-        cases.append((torch.randn(N, T, E), torch.randn(T, E),
-                      torch.nn.Linear(E, 3 * E).requires_grad_(False)))
+    for k, (N, T, E) in enumerate(((2, 5, 6), (3, 4, 8))):
+        torch.manual_seed(seed(k))
+        cases.append((torch.randn(N, T, E), torch.randn(T, E), torch.nn.Linear(E, 3 * E)))
     return cases
 
 
@@ -120,8 +128,8 @@ def _over_films(x, places, ask):
     return answers.transpose(0, 1), weights
 
 
-Exercise("5.3", ours=attention.self_attend, cases=_frames,
-         observe=both("frames", "attention"), mistakes=[
+Exercise("5.3", ours=attention.self_attend, cases=_frames, trained=True,
+         observe=both("tensor of frames", "tensor of attention"), mistakes=[
     ("The places are missing: now no frame knows where in the film it stands.", _asked(False)),
     ("The frame itself is missing: what it is told is added to x.", _asked(add=False)),
     ("You added the answers to x with its places: places are for asking only, x stays as it is.",
@@ -129,16 +137,24 @@ Exercise("5.3", ours=attention.self_attend, cases=_frames,
     ("Questions and keys have changed places: the first third of `ask` are questions.",
      _asked(order=(1, 0, 2))),
     ("The values are the last third of `ask`, the keys the second.", _asked(order=(0, 2, 1))),
+    ("Questions and values have changed places: the first third of `ask` are questions.",
+     _asked(order=(2, 1, 0))),
+    ("You added the answers to the places, not to x.",
+     lambda x, places, ask: (places + _asked(add=False)(x, places, ask)[0],
+                             _asked()(x, places, ask)[1])),
     ("You let films look at films: the frames are axis 1.", _over_films),
 ])
 
 
 # 5.4 -------------------------------------------------------------------------------------------
 def _looked():
-    """Attention on captions whose verbs have one word or two, and the frames of the actions."""
-    cases = []
-    for seed, (N, L, margin) in enumerate(((5, 9, 1), (4, 8, 0))):
-        weights = torch.softmax(2 * torch.randn(N, 16, L, generator=rng(seed)), 2)
+    """Attention on captions whose verbs have one word or two, and the frames of the actions; first
+    a tiny film, in one of whose frames both verbs have the same."""
+    cases = [(torch.tensor([[[0.6, 0.4], [0.5, 0.5], [0.3, 0.7]]]), torch.eye(2).bool()[None],
+              torch.tensor([[True, True, False], [False, False, True]]))]
+    for k, (N, L, margin) in enumerate(((5, 9, 1), (4, 8, 0))):
+        weights = torch.softmax(2 * torch.randn(N, 16, L, generator=rng(k)), 2)
+        weights[1, ::3] = 1 / L  # both verbs have the same, where each has one word
         where = torch.zeros(N, 2, L, dtype=torch.bool)
         where[:, 0, 2], where[:, 1, 5] = True, True
         where[::2, 0, 3] = True
@@ -169,6 +185,13 @@ def _won(turn=False, count="own", most=False, mass=False):
     return wrong
 
 
+def _no_less(weights, where, own):
+    shares = attention.verb_shares(weights, where)
+    right = ((shares[..., 0] >= shares[..., 1]) & own[0]) | ((shares[..., 1] >= shares[..., 0])
+                                                             & own[1])
+    return right.float().sum(1) / own.sum()
+
+
 Exercise("5.4", ours=attention.right_verb_wins, cases=_looked, mistakes=[
     ("The frames are swapped: own[0] are those of the first action.", _won(turn=True)),
     ("You divided by all frames: those near the switch belong to no action and must not count.",
@@ -180,4 +203,12 @@ Exercise("5.4", ours=attention.right_verb_wins, cases=_looked, mistakes=[
      "other.", _won(mass=True)),
     ("You compared single words: a verb may have two, and other words do not compete. Compare the "
      "shares of the two verbs.", _won(most=True)),
+    ("A frame in which both verbs have the same counts as won: neither has more.", _no_less),
+    ("This is how many frames are won: divide by `own.sum()`.",
+     lambda a, where, own: attention.right_verb_wins(a, where, own) * own.sum()),
+    ("This is the share that is lost.",
+     lambda a, where, own: 1 - attention.right_verb_wins(a, where, own)),
+    ("Only the second action is counted: own[0] are the frames of the first.",
+     lambda a, where, own:
+     attention.right_verb_wins(a, where, own & torch.eye(2)[1].bool()[:, None])),
 ])

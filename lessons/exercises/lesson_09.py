@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from lessons.exercises import Exercise, rng
+from lessons.exercises import Exercise, both, rng
 from lessons.judges import voices
 from lessons.sources import kth, moving_digits
 
@@ -15,7 +15,8 @@ from lessons.sources import kth, moving_digits
 def _ways():
     """Ways that meet no wall, one, and many; to the right and to the left."""
     t = torch.arange(16.)
-    return [(20 + 3 * t, 11, 37), (12 - 2.5 * t, 11, 37), (13 + 0.5 * t, 11, 37),
+    return [(torch.tensor([3.0, 7.0, 11.0, -2.0]), 1, 5), (20 + 3 * t, 11, 37),
+            (12 - 2.5 * t, 11, 37), (13 + 0.5 * t, 11, 37),
             (60 * torch.rand(4, 16, 2, generator=rng()) - 20, 0, 10), (9 * t - 30, -4, 4),
             (1000 * t - 4000, 0, 10), (3 * t - 20, 0.5, 4.25), (3.3 * t.double(), 0, 7)]
 
@@ -47,6 +48,13 @@ Exercise("9.1", ours=moving_digits.folded, cases=_ways, mistakes=[
     ("Count from the lower wall: take `low` away before the remainder.", _folded(origin=False)),
     ("It begins at the wrong wall: at `low` the distance to `low` is 0, so take the absolute value "
      "away from `high`.", _folded(flip=True)),
+    ("It comes out where it would be without walls.", lambda way, low, high: way + 0),
+    ("The result lies between 0 and the room: add `low` again.",
+     lambda way, low, high: moving_digits.folded(way, low, high) - low),
+    ("The absolute value is missing: on its way back it would be outside.",
+     lambda way, low, high: high - ((way - low).remainder(2 * (high - low)) - (high - low))),
+    ("The room is high - low, not high.",
+     lambda way, low, high: high - ((way - low).remainder(2 * high) - high).abs()),
 ])
 
 
@@ -60,10 +68,14 @@ def _read():
     other = some(60, 3, 10, seed=9)
     said = other.mean(1).clone()
     said[::3] = said[::3].roll(1, 1)
-    return [(seen, heard), (some(7, 5, 10, seed=4), some(7, 10, seed=5)), (other, said)]
+    first = torch.eye(10)[[3, 3, 7]]  # two films of two frames
+    few = torch.stack([first[:2], first[1:]]) * 0.8 + 0.02
+    return [(few, first[:2]), (seen, heard), (other, said),
+            (some(7, 5, 10, seed=4), some(7, 10, seed=5))]
 
 
-Exercise("9.2", ours=voices.agreement, cases=_read, mistakes=[
+Exercise("9.2", ours=voices.agreement, cases=_read, asked="float",
+         mistakes=[
     ("You look at the first frame alone: take the mean over the frames first.",
      lambda seen, heard: float((seen[:, 0].argmax(1) == heard.argmax(1)).float().mean())),
     ("You compare frame by frame: a film is one picture of one digit, so take the mean of the "
@@ -72,8 +84,16 @@ Exercise("9.2", ours=voices.agreement, cases=_read, mistakes=[
     ("You multiply probabilities: two judges that are unsure then agree less than they do. Let "
      "each decide, and compare.",
      lambda seen, heard: float((seen.mean(1) * heard).sum(1).mean())),
-    ("The number is right, but it is a tensor: return a float, with `.item()` or `float(...)`.",
-     lambda seen, heard: (seen.mean(1).argmax(1) == heard.argmax(1)).float().mean()),
+    ("You look at the last frame alone: take the mean over the frames first.",
+     lambda seen, heard: voices.agreement(seen[:, -1:], heard)),
+    ("This is the share that does *not* agree.",
+     lambda seen, heard: 1 - voices.agreement(seen, heard)),
+    ("You take the frame that is surest: take the mean of the probabilities over the frames.",
+     lambda seen, heard: voices.agreement(seen.amax(1, keepdim=True), heard)),
+    ("Each frame has a vote in yours: take the mean of the probabilities, then decide once.",
+     lambda seen, heard: float((seen.argmax(2).mode(1).values == heard.argmax(1)).float().mean())),
+    ("A film counts in yours where all of its frames agree with the voice.",
+     lambda seen, heard: float((seen.argmax(2) == heard.argmax(1)[:, None]).all(1).float().mean())),
     ("You count films; the share is asked for: divide by their number.",
      lambda seen, heard: float((seen.mean(1).argmax(1) == heard.argmax(1)).sum())),
 ])
@@ -118,7 +138,8 @@ def _plain(first=1, last=0):
     return wrong
 
 
-Exercise("9.3", ours=kth.ranges, cases=_texts, observe=_pairs, mistakes=[
+Exercise("9.3", ours=kth.ranges, cases=_texts, observe=_pairs, used=False,
+         mistakes=[
     ("Two things: the first frame of each range is one too high, since Python counts from 0; and "
      "none may begin before an earlier one has ended.", _plain(first=0)),
     ("Two things: the end of each range is one too low, since an end is excluded; and none may "
@@ -155,8 +176,8 @@ def on_screen(times, fps):
 def _films():
     even = torch.arange(25) / 25
     uneven = torch.tensor([0, 0.1, 0.12, 0.5, 0.55, 0.9, 1.4])
-    return [(even, 8), (torch.arange(10) / 5, 8), (uneven, 8), (uneven, 4),
-            (torch.arange(40) / 30, 10), (torch.zeros(1), 8), (even, 7.5),
+    return [(torch.tensor([0, 0.3, 0.5]), 4), (even, 8), (torch.arange(10) / 5, 8),
+            (uneven, 8), (uneven, 4), (torch.arange(40) / 30, 10), (torch.zeros(1), 8), (even, 7.5),
             (torch.arange(25) * (1 / 10), 5), (torch.arange(31) * (1 / 25), 5)]
 
 
@@ -179,7 +200,7 @@ def _by_rate(times, fps):
     return (_moments(times, fps) * rate + 1e-4).long().clamp(max=len(times) - 1)
 
 
-Exercise("9.4", ours=on_screen, cases=_films, mistakes=[
+Exercise("9.4", ours=on_screen, cases=_films, asked="int64", used=False, mistakes=[
     ("You take every so many frames: 25 frames a second are not a multiple of 8, and a film of a "
      "telephone is not even. Ask at each moment which frame is there.", _strided),
     ("You trust the mean frame rate. In a film with uneven times frame k does not appear at k / "
@@ -206,11 +227,12 @@ def share(rows, processes, rank):
 
 def _batches():
     rows = torch.randn(8, 3, generator=rng())
-    return [(rows, 1, 0), (rows, 2, 0), (rows, 2, 1), (rows, 4, 2), (rows, 4, 3),
-            (torch.arange(24), 3, 2), (torch.randn(8, 2, 3, 4, generator=rng(1)), 2, 1)]
+    return [(torch.tensor([1.0, 2, 3, 4]), 2, 1), (rows, 1, 0), (rows, 2, 0), (rows, 2, 1),
+            (rows, 4, 2), (rows, 4, 3), (torch.arange(24), 3, 2),
+            (torch.randn(8, 2, 3, 4, generator=rng(1)), 2, 1)]
 
 
-Exercise("9.5", ours=share, cases=_batches, mistakes=[
+Exercise("9.5", ours=share, cases=_batches, trained=True, mistakes=[
     ("You deal the rows out one by one. Rows 2i and 2i + 1 are two films of one caption, which the "
      "energy score compares: keep blocks together.",
      lambda rows, processes, rank: rows[rank::processes]),
@@ -220,6 +242,16 @@ Exercise("9.5", ours=share, cases=_batches, mistakes=[
      lambda rows, processes, rank: rows.chunk(processes)[0]),
     ("The blocks are dealt out backwards: process 0 takes the first one.",
      lambda rows, processes, rank: rows.chunk(processes)[-1 - rank]),
+    ("The blocks count from 0: process 0 takes the first one.",
+     lambda rows, processes, rank: (rows.chunk(processes) * 2)[rank + 1]),
+    ("A block has N / processes rows, not as many as there are processes.",
+     lambda rows, processes, rank: rows[rank * processes:(rank + 1) * processes]),
+    ("Each process begins one row later, instead of one block later.",
+     lambda rows, processes, rank: rows[rank:rank + len(rows) // processes]),
+    ("Two rows go to each: the block must have N / processes rows.",
+     lambda rows, processes, rank: rows[2 * rank:2 * rank + 2]),
+    ("All rows from the beginning of its block to the end: stop where the next block begins.",
+     lambda rows, processes, rank: rows[rank * len(rows) // processes:]),
 ])
 
 
@@ -236,12 +268,23 @@ Exercise("9.6", ours=gradient_bytes,
      "part of the gradient goes round, and a GPU passes on one part at a time.",
      lambda gpus, weights: (gpus - 1) * 4.0 * weights),
     ("That is half of it: count both rounds (the first adds the gradients up, the second tells all "
-     "the sum), and 4 bytes a number.",
+     "the sum).",
      lambda gpus, weights: (gpus - 1) / gpus * 4 * weights),
     ("You count numbers, not bytes: a weight's gradient has 4 bytes.",
      lambda gpus, weights: 2 * (gpus - 1) / gpus * weights),
     ("A GPU need not send what it gives to itself: of `gpus` parts it passes on `gpus` - 1.",
      lambda gpus, weights: 2 * 4.0 * weights),
+    ("gpus / (gpus - 1) is upside down: of `gpus` parts a GPU passes on `gpus` - 1.",
+     lambda gpus, weights: 8 * weights * gpus / (gpus - 1) if gpus > 1 else 0),
+    ("These are bits: a byte has 8 of them, and bytes are asked for.",
+     lambda gpus, weights: 64 * (gpus - 1) / gpus * weights),
+    ("A number has 4 bytes here, not 8.",
+     lambda gpus, weights: 16 * (gpus - 1) / gpus * weights),
+    ("This is what all GPUs send together: of one of them is asked.",
+     lambda gpus, weights: 8 * (gpus - 1) * weights),
+    ("This is one part, passed on once: it passes on gpus - 1 of them in each of two rounds.",
+     lambda gpus, weights: 4 * weights / gpus),
+    ("`//` rounds: (gpus - 1) // gpus is 0.", lambda gpus, weights: 2 * ((gpus - 1) // gpus) * 4),
 ])
 
 
@@ -278,16 +321,11 @@ def _hurried(clips, epochs, batch, step_seconds, gpus, efficiency, price):
     return steps, hours, hours * gpus * price
 
 
-def _three(answer, *given):
-    result = answer(*given)
-    if not isinstance(result, (tuple, list)) or len(result) != 3:
-        raise TypeError("return three things: the steps, the hours and the money")
-    return dict(zip(("number of steps", "hours", "money"), result, strict=True))
-
-
-Exercise("9.7", ours=bill, observe=_three,
+Exercise("9.7", ours=bill, used=False,
+    observe=both("number of steps", "number of hours", "sum of money"),
     cases=lambda: [(10_000_000, 10, 1024, 2.0, 64, 0.9, 2.5), (1000, 3, 64, 200.0, 1, 1.0, 2.0),
-                   (10_001, 1, 100, 0.5, 8, 0.8, 3.0), (1024, 10, 512, 2.0, 8, 0.9, 2.0)],
+                   (10_001, 1, 100, 0.5, 8, 0.8, 3.0), (1024, 10, 512, 2.0, 8, 0.9, 2.0),
+                   (51, 10, 512, 1.0, 2, 0.7, 1.5)],
     mistakes=[
     ("The batch is that of all GPUs together: more GPUs do not make fewer steps, but shorter ones.",
      _billed(batch=2, parts=False)),
