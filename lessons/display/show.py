@@ -5,6 +5,7 @@ import html
 import io
 import os
 import tempfile
+from fractions import Fraction
 
 import av
 import ipywidgets as widgets
@@ -86,6 +87,11 @@ def in_colors(video):
 def contact_sheet(video, titles, alt, every=2):
     """Films as rows of frames: video uint8 (N, T, H, W, 1 or 3), one title a row, every second
     frame."""
+    figure(rows_of_frames(video, titles, every), alt)
+
+
+def rows_of_frames(video, titles, every=2):
+    """The figure of `contact_sheet`."""
     N, T, H, W = video.shape[:4]
     video = in_colors(video)
     frames = range(0, T, every)
@@ -96,7 +102,7 @@ def contact_sheet(video, titles, alt, every=2):
         ax.set_title(title, fontsize=9, loc="left", pad=2)
         ax.axis("off")
     fig.subplots_adjust(hspace=0.18)
-    figure(fig, alt)
+    return fig
 
 
 def curves(lines, title, alt, x="step", y="loss", smooth=1):
@@ -122,7 +128,8 @@ def mp4(video, audio, fps, sample_rate, zoom=10):
     with tempfile.TemporaryDirectory() as folder:  # the index goes first in a second pass
         path = os.path.join(folder, "film.mp4")
         with av.open(path, "w", options={"movflags": "faststart"}) as container:
-            pictures = container.add_stream("libx264", rate=fps, options={"crf": "18"})
+            rate = Fraction(fps).limit_denominator(1001)  # 29.97 is 30000 / 1001
+            pictures = container.add_stream("libx264", rate=rate, options={"crf": "18"})
             pictures.height, pictures.width = frames.shape[1:3]
             pictures.pix_fmt = "yuv420p"
             # 48 kHz: at 8 kHz a player that skips the edit list would be an eighth of a second late
@@ -153,8 +160,11 @@ def _animated(video, fps, zoom, kind):
     frames = [Image.fromarray(f.repeat(zoom, 0).repeat(zoom, 1)).quantize(64, dither=0)
               for f in in_colors(video)]
     file = io.BytesIO()
+    # a GIF counts in 1/100 s: 12 and 13 by turns are 8 frames a second
+    unit = 10 if kind == "GIF" else 1                                          # ms
+    ends = unit * np.round(np.arange(len(frames) + 1) * 1000 / fps / unit).astype(int)
     frames[0].save(file, kind, save_all=True, append_images=frames[1:], loop=0,
-                   duration=round(1000 / fps))
+                   duration=np.diff(ends).tolist())
     return file.getvalue()
 
 

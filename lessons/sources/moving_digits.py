@@ -52,7 +52,7 @@ class Digits:
     move are those of training. Raises CourseError where the data are neither here nor to be had.
     """
 
-    vocabulary, shape = VOCABULARY, (SIZE, SIZE, 1)
+    vocabulary, shape, contents = VOCABULARY, (SIZE, SIZE, 1), ()
 
     def __init__(self, split="train"):
         self.images, labels = downloads.mnist(split)
