@@ -341,11 +341,16 @@ def _write(entries, folder, size, name, fit, told):
         parts, notes = (None, [first["out"]]) if "out" in first else read(entry, frame, fit)
         for file, part in zip(files.values(), parts or (), strict=bool(parts)):
             file.write(part.tobytes())
-        name = entry.name + f", line {entry.line}" * bool(entry.line and _refusal(entry))
-        clips.append((name, entry.caption, len(parts[0]) if parts else 0, notes))
+        clips.append((_said(entry, notes), entry.caption, len(parts[0]) if parts else 0, notes))
     for file in files.values():
         file.close()
     _finish(folder, clips, frame, {"name": name, "notes": told})
+
+
+def _said(entry, notes):
+    """How a clip is named: with its line, where it is the table that must be mended."""
+    table = any(note.startswith(("row", "caption", "missing", "outside")) for note in notes)
+    return entry.name + f", line {entry.line}" * bool(table and entry.line)
 
 
 def _told(entries, what):

@@ -174,7 +174,7 @@ def _from(address, path, read):
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     print(f"Downloading {path.name} from {address.split('/')[2]} ...", file=sys.stderr)
     try:
-        with progress(desc=path.name, unit="B", unit_scale=True, delay=2) as bar:
+        with progress(total=1, desc=path.name, unit="B", unit_scale=True, delay=2) as bar:
             pooch.HTTPDownloader(bar, timeout=PATIENCE)(address, part, None)
         value = read(part.read_bytes())
         os.replace(part, path)
