@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 import math
 import multiprocessing
 import os
@@ -17,8 +18,12 @@ import pytest
 import torch
 from PIL import Image
 
+from lessons import __main__
+from lessons.display import show
+from lessons.engine.checkpoints import load_checkpoint
 from lessons.errors import CourseError
 from lessons.sources import clips, downloads, film_reader
+from lessons.sources import open as sources
 from lessons.sources.clips import KINDS, Entry, Prepared, entries, prepare, summary
 from lessons.sources.words import encode, tokens, vocabulary
 
@@ -156,6 +161,172 @@ def test_the_end_that_fills_no_piece_is_told(tmp_path):
     assert len(clips) == 1 and "1.0 seconds are not used" in clips.report[0][1]
 
 
+# Which picture, and how long
+
+def remux(path, out, change, **options):
+    """The packets of a file in another one, after change(packet) -> whether it is kept."""
+    with av.open(str(path)) as source, av.open(str(out), "w", **options) as container:
+        streams = {stream.index: container.add_stream_from_template(stream)
+                   for stream in source.streams}
+        for packet in source.demux():
+            if packet.size and change(packet):
+                packet.stream = streams[packet.stream.index]
+                container.mux(packet)
+    return out
+
+
+def levels(video):
+    return video.mean((2, 3, 4))
+
+
+def test_a_hole_in_the_time_stamps_holds_no_piece(tmp_path):
+    path = make(tmp_path / "a.mkv", clock(64), 16)
+
+    def later(packet):
+        for name in ("pts", "dts"):
+            if (time := getattr(packet, name)) is not None and packet.pts >= 2500:
+                setattr(packet, name, time + 60_000)
+        return True
+    clips = one(remux(path, tmp_path / "b.mkv", later), tmp_path / "cache")
+    assert len(clips) == 1 and np.ptp(levels(clips.video), axis=1).min() > 20
+    assert clips.report[0][1].startswith("gaps or joins: its 2 stretches")
+
+
+def test_films_that_were_joined_are_both_read_with_their_sound(tmp_path):
+    for name, level, start in (("a", 40, 0.0), ("b", 160, 1.0)):
+        make(tmp_path / f"{name}.ts", [f + np.uint8(i) for i, f in enumerate(flat(level, 50))],
+             25, tone(2, start=start))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    clips = one(joined, tmp_path / "cache")
+    assert [round(level, -1) for level in levels(clips.video)[:, 0]] == [40, 160]
+    loud = abs(clips.audio.astype(int)).reshape(2, 2, 8000)[..., 1500:6500].mean(-1) > 1000
+    assert loud.tolist() == [[True, True], [False, True]]
+
+
+def test_what_an_edit_list_hides_is_not_shown(tmp_path):
+    path = make(tmp_path / "a.mp4", clock(100), 25)
+
+    def earlier(packet):
+        packet.pts -= round(1.6 / packet.time_base)
+        packet.dts -= round(1.6 / packet.time_base)
+        return True
+    cut = remux(path, tmp_path / "b.mp4", earlier, options={"avoid_negative_ts": "disabled"})
+    clips = one(cut, tmp_path / "cache")
+    assert len(clips) == 1 and abs(levels(clips.video)[0, 0] - (20 + 2 * 40)) < 2.5
+    assert not any("damaged" in why for _, why in clips.report)
+
+
+def test_sound_that_is_longer_than_the_picture_does_no_harm(tmp_path):
+    path = make(tmp_path / "a.mkv", clock(100), 25, tone(20))
+    clips = one(path, tmp_path / "cache")
+    assert len(clips) == 2 and clips.report == []
+
+
+def test_a_cover_picture_before_the_film_is_not_the_film(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        cover, film = container.add_stream("mjpeg", rate=25), container.add_stream("libx264", 8)
+        for stream, format, side in ((cover, "yuvj420p", 128), (film, "yuv420p", 48)):
+            stream.width = stream.height = side
+            stream.pix_fmt = format
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(flat(255, 1, 128, 128)[0], "rgb24")))
+        for frame in clock(16):
+            container.mux(film.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(film.encode())
+    assert abs(levels(one(path, tmp_path / "cache").video)[0, 8] - 36) < 2.5
+
+
+@pytest.mark.parametrize("a,b,c,d", [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1),
+                                     (0, 1, -1, 0), (0, -1, 1, 0), (0, 1, 1, 0), (0, -1, -1, 0)])
+def test_a_film_is_shown_as_its_matrix_lays_it(tmp_path, a, b, c, d):
+    corners = np.array([[60, 120], [180, 240]], np.uint8)
+    path = make(tmp_path / "a.mp4", [corners.repeat(48, 0).repeat(48, 1)[..., None].repeat(3, 2)]
+                * 16, 8)
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"tkhd") + 44  # the matrix of ISO 14496-12: x' = a x + c y, y' = b x + d y
+    raw[at:at + 36] = b"".join((int(value * one) & 0xFFFFFFFF).to_bytes(4, "big") for value, one in
+                               zip((a, b, 0, c, d, 0, 0, 0, 1), [65536] * 8 + [2 ** 30],
+                                   strict=True))
+    path.write_bytes(raw)
+    seen = one(path, tmp_path / "cache").video[0, 8, ..., 0]
+    wanted = np.zeros((2, 2))
+    for y, x in itertools.product((0, 1), repeat=2):  # -1 and 1 around the middle
+        there = [(1 + m * (2 * x - 1) + n * (2 * y - 1)) // 2 for m, n in ((a, c), (b, d))]
+        wanted[there[1], there[0]] = corners[y, x]
+    assert np.abs(seen[12::24, 12::24] - wanted).max() < 4
+
+
+def test_white_of_a_film_in_hlg_is_white(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=8, options={
+            "crf": "5", "x264-params": "transfer=arib-std-b67:colorprim=bt2020:"
+                                       "colormatrix=bt2020nc"})
+        stream.width = stream.height = 48
+        stream.pix_fmt = "yuv420p"
+        for _ in range(16):  # paper white has 3/4 of the signal
+            frame = av.VideoFrame.from_ndarray(np.concatenate([np.full((48, 48), 180, np.uint8),
+                                                               np.full((24, 48), 128, np.uint8)]),
+                                               "yuv420p")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    clips = one(path, tmp_path / "cache")
+    assert 225 < levels(clips.video).mean() < 252
+    assert clips.report[0][1].startswith("HDR")
+
+
+def test_a_short_gif_that_loops_is_repeated_and_one_that_does_not_is_none(tmp_path):
+    first, *rest = (Image.new("L", (40, 40), level) for level in (0, 80, 160, 240))
+    for name, how in (("loops.gif", {"loop": 0}), ("once.gif", {})):
+        first.save(tmp_path / name, save_all=True, append_images=rest, duration=120, **how)
+    clips = prepare([Entry(tmp_path / "loops.gif", "a"), Entry(tmp_path / "once.gif", "b")],
+                    tmp_path / "cache")
+    wanted = [80 * math.floor(i / 8 % 0.48 / 0.12 + 1e-6) for i in range(16)]
+    assert levels(clips.video).round().tolist() == [wanted]
+    assert [why.split(":")[0] for _, why in clips.report] == ["a loop of 0.48 seconds", "too short"]
+
+
+def test_webp_is_named(tmp_path):
+    first, *rest = (Image.new("L", (40, 40), level) for level in (0, 80, 160))
+    first.save(tmp_path / "a.webp", save_all=True, append_images=rest, duration=500, loop=0)
+    with pytest.raises(CourseError, match="WebP cannot be read here, save it as GIF or MP4"):
+        one(tmp_path / "a.webp", tmp_path / "cache")
+
+
+# Files that would take too much
+
+def test_a_frame_without_bounds_is_not_drawn(tmp_path):
+    first, second = Image.new("L", (40, 40), 9), Image.new("L", (40, 40), 99)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second], duration=1000)
+    raw = bytearray((tmp_path / "a.gif").read_bytes())
+    raw[6:10] = (30_000).to_bytes(2, "little") * 2
+    (tmp_path / "a.gif").write_bytes(raw)
+    with pytest.raises(CourseError, match="too large: its frames have .* more than 8192 x 4320"):
+        one(tmp_path / "a.gif", tmp_path / "cache")
+
+
+def test_a_film_that_claims_a_thousand_million_frames_gives_those_that_it_has(tmp_path):
+    path = make(tmp_path / "a.mp4", clock(32), 8)
+    raw = bytearray(path.read_bytes())
+    for box, places in ((b"mvhd", [20]), (b"mdhd", [20]), (b"tkhd", [24])):
+        for place in places:
+            at = raw.index(box) + place
+            raw[at:at + 4] = (2 ** 31 - 1).to_bytes(4, "big")
+    path.write_bytes(raw)
+    clips = one(path, tmp_path / "cache")
+    assert len(clips) == 2 and levels(clips.video)[1, 15] > levels(clips.video)[1, 0]
+
+
+def test_decoding_has_an_end(tmp_path, monkeypatch):
+    path = make(tmp_path / "a.mp4", clock(80), 8)
+    monkeypatch.setattr(film_reader, "WORK", 40 * (48 * 48 + 60_000))
+    clips = one(path, tmp_path / "cache")
+    assert len(clips) == 2 and clips.report[0][1].startswith("too large: it takes too long to dec")
+    monkeypatch.setattr(film_reader, "PACKETS", 50)
+    assert film_reader.Film(path).seconds == pytest.approx(6.25, abs=0.5)
+
+
 # Shapes and colours
 
 def scene(height, width):
@@ -181,6 +352,23 @@ def test_the_frame_follows_the_clips_and_nothing_is_distorted(tmp_path, height, 
     assert abs(rows - 40 * scale) <= 1.5  # and no larger than it must be
     middle = np.argwhere(white).mean(0)
     assert np.allclose(middle, np.array(expected) / 2 - 0.5, atol=1)
+
+
+def test_what_is_cut_off_is_told_and_pad_shows_all(tmp_path):
+    wide = [np.full((48, 96, 3), 200, np.uint8)] * 16
+    entries = [Entry(make(tmp_path / "w.mp4", wide, 8), "wide")] + [
+        Entry(make(tmp_path / f"{i}.mp4", flat(200, 16), 8), "square") for i in range(2)]
+    cropped = prepare(entries, tmp_path / "cache")
+    assert cropped.report == [(str(tmp_path / "w.mp4"), "cropped: 50 % of its width is cut off, "
+                               "--fit pad keeps it")]
+    assert cropped.video.min() > 190
+    padded = prepare(entries, tmp_path / "cache", fit="pad")
+    assert padded.shape == (48, 48, 1) and not padded.report
+    rows = padded.video[0, 8, ..., 0].mean(1)
+    assert rows[:11].max() < 10 and rows[14:34].min() > 190 and rows[38:].max() < 10
+    assert padded.video[1:].min() > 190
+    with pytest.raises(CourseError, match="'stretch' is no way to fit"):
+        prepare(entries, tmp_path / "cache", fit="stretch")
 
 
 def test_pixels_that_are_not_square_are_stretched(tmp_path):
@@ -262,6 +450,14 @@ def test_every_channel_is_heard(tmp_path, layout, channels, only, share):
     assert abs(clips.audio[0, 2000:14000]).max() / 32768 == pytest.approx(LOUD * share, rel=0.05)
     spectrum = np.abs(np.fft.rfft(clips.audio[0]))
     assert spectrum.argmax() == 880  # 440 Hz in 2 seconds
+
+
+@pytest.mark.parametrize("quiet", [1.0, 0.9])
+def test_a_side_that_was_recorded_upside_down_does_not_silence_the_other(tmp_path, quiet):
+    sound = tone(2, 2) * np.array([[1], [-quiet]], np.float32)
+    path = make(tmp_path / "a.avi", flat(9, 16), 8, sound, "stereo", "mpeg4", "pcm_s16le")
+    audio = one(path, tmp_path / "cache").audio
+    assert abs(audio[0, 2000:14000]).max() / 32768 == pytest.approx(LOUD, rel=0.05)
 
 
 def test_too_loud_together_is_clipped_not_wrapped(tmp_path):
@@ -448,20 +644,27 @@ def test_what_an_interrupted_preparation_left_is_cleared_away(five, tmp_path, mo
     assert len(list((tmp_path / "cache").glob("cache-*"))) == 1
 
 
+CONTEXT = multiprocessing.get_context("forkserver")  # they start quickly, without our threads
+CONTEXT.set_forkserver_preload(["lessons.sources.clips"])
+
+
 def in_process(work, *arguments):
-    """Work in a process of its own, which starts quickly and without the threads of this one."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lessons.sources.clips"])
-    process = context.Process(target=work, args=arguments)
+    process = CONTEXT.Process(target=work, args=arguments)
     process.start()
     return process
 
 
+def prepare_together(barrier, *arguments):
+    barrier.wait(60)
+    prepare(*arguments)
+
+
 def test_killed_at_any_moment_the_next_start_finds_a_whole_cache(five, tmp_path):
     whole = prepare(entries(five), tmp_path / "whole")
-    started = time.perf_counter()
-    (first := in_process(prepare, entries(five), tmp_path / "other")).join()
-    assert first.exitcode == 0
+    for name in "ab":  # the first one starts the server, too
+        started = time.perf_counter()
+        (process := in_process(prepare, entries(five), tmp_path / name)).join()
+        assert process.exitcode == 0
     lasts, rng, found = time.perf_counter() - started, random.Random(0), []
     for _ in range(20):
         process = in_process(prepare, entries(five), tmp_path / "cache")
@@ -474,13 +677,14 @@ def test_killed_at_any_moment_the_next_start_finds_a_whole_cache(five, tmp_path)
     assert set(found) == {False, True}  # the moments lie on both sides
 
 
-def test_two_that_start_at_once_share_one_cache(five, tmp_path, capfd):
-    both = [in_process(prepare, entries(five), tmp_path / "cache") for _ in range(2)]
+def test_two_that_start_at_once_share_one_cache(five, tmp_path):
+    barrier = CONTEXT.Barrier(2)
+    both = [in_process(prepare_together, barrier, entries(five), tmp_path / "cache")
+            for _ in range(2)]
     for process in both:
         process.join(60)
     assert [process.exitcode for process in both] == [0, 0]
     assert same(prepare(entries(five), tmp_path / "cache"), prepare(entries(five), tmp_path / "b"))
-    assert capfd.readouterr().err.count("waiting for it") == 1
 
 
 @pytest.mark.parametrize("name", ["video.raw", "ids.raw", "clips.json"])
@@ -559,6 +763,89 @@ def test_tables_that_cannot_be_used_are_told(tmp_path, content, sentence):
     assert sentence in str(error.value) and "\n" not in str(error.value)
 
 
+def table_of(folder, text, films=("1.mp4", "2.mp4", "3.mp4")):
+    """A folder with a table as written and films that hold nothing."""
+    (folder / "metadata.csv").write_text(text, encoding="utf-8")
+    for name in films:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return clips.Table(folder)
+
+
+def test_a_comma_that_is_not_in_quotes_cuts_no_caption(tmp_path):
+    found = list(table_of(tmp_path, "file_name,caption\n1.mp4,a man walks, then runs\n"
+                                    "2.mp4,a dog\n"))
+    assert found[0].line == 2 and found[0].fault.startswith("row refused: it has 3 fields for 2 ")
+    assert "put the caption in quotes" in found[0].fault and not found[1].fault
+
+
+def test_spaces_around_quotes_belong_to_no_caption(tmp_path):
+    found = table_of(tmp_path, 'file_name, caption\n1.mp4, "a red, round ball" \n'
+                               '2.mp4,"a ""dog"", running"\n3.mp4,a 5" disc\n')
+    assert [entry.caption for entry in found] == ["a red, round ball", 'a "dog", running',
+                                                  'a 5" disc']
+    assert not any(entry.fault for entry in found)
+
+
+@pytest.mark.parametrize("rows,line", [
+    ('1.mp4,"a ball\n2.mp4,a dog\n3.mp4,a cat\n', "near line 4"),
+    ('1.mp4,a ball\n2.mp4,"a dog\n3.mp4,"a cat"\n', "near line 4"),
+    ('1.mp4,"a ball\n2.mp4,a dog\n3.mp4,a cat"\n', "opens in line 2"),
+    ('1.mp4,"a" ball\n', "near line 2"), ("1.mp4," + "long " * 200_000 + "\n", "near line 2")])
+def test_a_quote_that_is_not_closed_and_a_caption_without_end_stop_everything(tmp_path, rows, line):
+    with pytest.raises(CourseError) as error:
+        table_of(tmp_path, "file_name,caption\n" + rows)
+    assert line in str(error.value) and "metadata.csv" in str(error.value)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_a_caption_of_several_lines_is_one(tmp_path):
+    [entry, after] = table_of(tmp_path, 'file_name,caption\n1.mp4,"a dog\n\nruns"\n2.mp4,b\n')
+    assert tokens(entry.caption) == ["a", "dog", "runs"] and after.line == 5
+
+
+@pytest.mark.parametrize("head,said", [
+    ("file_name,text", "its column text is taken"), ("prompt,File_Name", "its column prompt is ")])
+def test_other_tools_names_for_the_caption_are_taken_and_told(tmp_path, head, said):
+    row = "1.mp4,1.mp4"
+    found = table_of(tmp_path, f"{head}\n{row}\n")
+    assert [entry.caption for entry in found] == ["1.mp4"] and said in found.notes[0]
+
+
+@pytest.mark.parametrize("head,said", [
+    ("file_name,text,prompt", "no column caption: .* says 'file_name, text, prompt'"),
+    ("video,label", "no column file_name and no column caption.* 'video, label'"),
+    ("file_name,caption,caption", "two columns caption")])
+def test_columns_that_are_missing_or_twice_there_are_told(tmp_path, head, said):
+    with pytest.raises(CourseError, match=said):
+        table_of(tmp_path, f"{head}\n1.mp4,a,b\n")
+
+
+def test_films_that_no_row_lists_columns_that_are_not_used_and_shards_are_told(tmp_path):
+    found = table_of(tmp_path, "file_name,caption,split\na/1.mp4,a dog,train\n",
+                     ("a/1.mp4", "a/2.MOV", "3.gif", ".4.mp4", "notes.txt", "x.tar"))
+    assert found.notes == ["metadata.csv: not used of its columns: split",
+                           "2 x in no row of metadata.csv, and not used: 3.gif; a/2.MOV",
+                           "1 x not read: the folder has a metadata.csv, so its films are used: "
+                           "x.tar"]
+
+
+@pytest.mark.parametrize("written,there", [
+    ("videos\\1.mp4", "videos/1.mp4"), ("caf\u00e9.mp4", "cafe\u0301.mp4"),
+    ("cafe\u0301.mp4", "caf\u00e9.mp4")])
+def test_names_of_other_systems_are_found(tmp_path, written, there):
+    found = table_of(tmp_path, f"file_name,caption\n{written},a dog\n", (there,))
+    assert [entry.path for entry in found] == [tmp_path / there] and not found.notes
+
+
+def test_the_reason_of_each_refused_caption_is_told(tmp_path):
+    path = make(tmp_path / "a.mp4", clock(16), 8)
+    said = summary(prepare([Entry(path, text) for text in ("🎉", "❤️", "one " * 41, "a dog")],
+                           tmp_path / "cache"))
+    assert "2 x caption refused: The caption '🎉' has no word: say what is seen" in said
+    assert "1 x caption refused: it has 41 words, more than 40" in said
+
+
 def test_no_folder_and_no_table_are_told(tmp_path):
     with pytest.raises(CourseError, match="no folder .*nowhere"):
         entries(tmp_path / "nowhere")
@@ -631,3 +918,88 @@ def test_a_real_film_with_six_channels_of_sound(tmp_path):
         truth = frames[math.floor((2 * row + slot / 8) * 25)].mean((0, 1))
         assert np.allclose(clips.video[row, slot].mean((0, 1)), truth, atol=12)
 
+
+
+# The front door
+
+@pytest.fixture
+def home(five, tmp_path, monkeypatch):
+    """The five films, of which the second is not listed, and a cache of their own."""
+    monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path / "home"))
+    return table(five, [(f"{i}.mp4", f"film {'abcab'[i]}") for i in (0, 2, 3, 4)])
+
+
+def run(*arguments):
+    return __main__.main([str(argument) for argument in arguments])
+
+
+def test_check_says_what_training_would_make_of_a_folder(home, tmp_path, capsys):
+    (home / "more.tar").write_bytes(b"")
+    assert run("check", home, "--size", 32, "--fit", "pad") == 0
+    said = capsys.readouterr().out
+    assert "films: 4 of 4 clips, 4 pieces" in said and "1 x in no row of metadata.csv" in said
+    assert "more.tar" in said
+    assert [line.split()[:4] for line in said.splitlines() if line.startswith("3.mp4")] == [
+        ["3.mp4", "1", "film", "a"]]
+    with Image.open(tmp_path / "films-check.png") as sheet:
+        assert sheet.format == "PNG" and sheet.width > 300
+    assert run("check", home, "--out", tmp_path / "X.PNG") == 0 and (tmp_path / "X.PNG").exists()
+    assert run("check", home, "--out", tmp_path / "x.jpg") == 2
+    assert run("check", tmp_path / "nowhere") == 2
+    assert capsys.readouterr().err.count("\n") >= 2
+
+
+def test_a_run_is_resumed_with_the_same_words_and_clips_alone(home, tmp_path, capsys):
+    order = "train", "--data", home, "--size", 32, "--out", tmp_path / "run", "--steps"
+    assert run(*order, 3) == 0 and run(*order, 3) == 2  # the second time it must be resumed
+    for rows, said in (([(0, "film a"), (2, "film c"), (3, "film a"), (4, "cat b")],
+                        "other words (new: 'cat')"),
+                       ([(0, "film a"), (2, "film c"), (3, "film a")],
+                        "other words (gone: 'b')"),
+                       ([(0, "film c"), (2, "film a"), (3, "film a"), (4, "film b")],
+                        "other clips (gone: '0.mp4: film a', '2.mp4: film c'; new: '0.mp4")):
+        table(home, [(f"{i}.mp4", text) for i, text in rows])
+        capsys.readouterr()
+        assert run(*order, 4, "--resume") == 2
+        assert said in (sentence := capsys.readouterr().err.splitlines()[-1]), sentence
+        assert str(tmp_path / "run") in sentence
+    table(home, [(f"{i}.mp4", f"film {'abcab'[i]}") for i in (0, 2, 3, 4)])
+    assert run(*order, 4, "--resume") == 0
+
+
+def test_silent_clips_that_do_not_move_train_for_the_whole_time_and_score_as_json(
+        home, tmp_path, capsys):
+    for i in range(5):
+        make(home / f"{i}.mp4", flat(100, 16), 8)
+    assert run("train", "--data", home, "--out", tmp_path / "run", "--steps", 30) == 0
+    steps = [load_checkpoint(path)[1]["step"] for path in
+             (tmp_path / "run").glob("*/training.safetensors")]
+    assert len(steps) == 2 and sum(steps) >= 28  # the sound's share goes to the others
+    capsys.readouterr()
+    assert run("score", "--model", tmp_path / "run", "--json") == 0
+    said = capsys.readouterr()
+    numbers = json.loads(said.out, parse_constant=lambda word: pytest.fail(word))
+    assert numbers["motion"] is None and "No number for motion" in said.err
+    words = ["film a", "--model", tmp_path / "run", "--out"]
+    assert run("generate", *words, tmp_path / "X.MP4") == 0 and (tmp_path / "X.MP4").exists()
+
+
+def test_a_tar_beside_the_table_makes_no_shards_of_a_folder(home, capsys):
+    (home / "download.tar").write_bytes(b"no tar")
+    assert len(sources.clips_of(home)) == 4
+    assert "download.tar" in capsys.readouterr().out
+
+
+def test_digits_and_shards_have_sizes_of_their_own(tmp_path, capsys):
+    assert run("train", "--data", "digits", "--fit", "pad", "--out", tmp_path / "run") == 2
+    assert run("train", "--data", "theatre", "--fit", "pad", "--out", tmp_path / "run") == 2
+    assert capsys.readouterr().err.count("leave") == 2
+
+
+@pytest.mark.parametrize("fps", [5, 7, 8, 12, 29.97])
+def test_films_are_written_at_the_rate_that_was_asked_for(tmp_path, fps):
+    video = np.arange(40, dtype=np.uint8)[:, None, None, None].repeat(16, 1).repeat(16, 2)
+    (tmp_path / "a.gif").write_bytes(show.gif(video * 5, fps))
+    (tmp_path / "a.mp4").write_bytes(show.mp4(video * 5, np.zeros(8000), fps, 8000))
+    for name in ("a.gif", "a.mp4"):
+        assert film_reader.Film(tmp_path / name).seconds == pytest.approx(40 / fps, rel=0.005)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from test_own_clips import make
 from torch.distributed.run import get_args_parser
 
 from lessons import scaling
 from lessons.errors import CourseError
 from lessons.sources import shards, words
-from tests.test_own_clips import make
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-from PIL import Image
 
 FRAMES, FPS, RATE, SAMPLES = 16, 8, 8000, 16000  # 16 frames at 8 a second, 2 s of 8 kHz mono
 PIECES, SHORTEST = 8, 0.5      # at most so many pieces of a clip; seconds that a clip must last
@@ -64,7 +63,8 @@ class Film:
             stream = container.streams[self.index]
             self.unit = float(stream.time_base)
             self.stretch = float(stream.sample_aspect_ratio or 1)  # width of a pixel, in its height
-            rate = stream.average_rate or stream.guessed_rate or 25
+            raw = container.start_time is None and stream.codec_context.framerate
+            rate = raw or stream.average_rate or stream.guessed_rate or 25
             self.spans = self._timeline(rows, 1 / float(rate), first, last)
             claimed = (container.duration or 0) / 1e6 + max(0, (container.start_time or 0) / 1e6)
             if container.format.name == "avi":
@@ -83,15 +83,16 @@ class Film:
             raise ValueError("it is a text")
         if container.format.name.startswith("webp"):
             raise ValueError("WebP cannot be read here, save it as GIF or MP4")
-        for stream in container.streams.video:
-            if stream.width * stream.height > LARGEST:
-                raise TooLarge(f"its frames have {stream.width} x {stream.height} pixels, more than"
-                               f" 8192 x 4320")
+        sizes = [(stream.width, stream.height) for stream in container.streams.video]
+        if sizes and (0, 0) == max(sizes) or any(w * h > LARGEST for w, h in sizes):
+            raise TooLarge("its frames have no size, or more than 8192 x 4320 pixels")
 
     def _loops(self):
-        file = io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source
-        with Image.open(file) as picture:
-            return "loop" in picture.info
+        """Whether a GIF or an animated PNG says that it is to be repeated."""
+        with io.BytesIO(self.source) if isinstance(self.source, bytes) else \
+                open(self.source, "rb") as file:
+            start = file.read(2 ** 16)
+        return any(mark in start for mark in (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"acTL"))
 
     def _survey(self, container):
         """The number of the best video stream, its packets, and when each stream ends, seconds.
@@ -303,7 +304,7 @@ def read(entry, frame, fit="crop"):
     pictures = list(itertools.islice(
         (_pixels(picture, film.stretch, frame, fit, notes)
          for picture in film.pictures(moments)), len(moments)))
-    if film.damaged or len(pictures) < len(moments) or film.missing > 0.5:
+    if film.damaged or len(pictures) < len(moments) or film.missing > max(0.25, 2 * film.step):
         notes.insert(0, _damage(film))
     if not (n := len(pictures) // FRAMES):
         return None, notes

@@ -27,7 +27,8 @@ def clips_of(data, size=None, fit=None):
     """
     if data == "digits":
         if size or fit:
-            raise CourseError("The digits that speak have 48 pixels: leave --size and --fit away.")
+            raise CourseError(f"The digits that speak have 48 pixels: leave "
+                              f"{'--size' if size else '--fit'} away.")
         return moving_digits.Digits()
     folder, home = Path(data), downloads.data_home() / "prepared"
     if data != "kth" and not folder.is_dir():
