@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from lessons import measuring
+from lessons import beyond, measuring
 from lessons.audio import av_align, sync
 from lessons.judges import clips, pictures, sound
 from lessons.judges.clips import clip_judge, obeyed, read_clips
@@ -323,10 +323,10 @@ def score_clips(model, n=400, seed=0):
             truth = torch.tensor([pairs[i % len(pairs)] for i in range(n)])
             texts = [moving_digits.caption(*pair, way=i % 4) for i, pair in
                      enumerate(truth.tolist())]
-            made = film(model, texts, 1, seed)
+            made = beyond.film(model, texts, 1, seed)
             scores |= {prefix + name: value for name, value in
                        scores_of(made, truth).items()}
-    made = film(model, model.examples, -(-64 // len(model.examples)), seed)
+    made = beyond.film(model, model.examples, -(-64 // len(model.examples)), seed)
     scores["motion"] = float(measuring.frame_change(made.video).mean() / model.change)
     if model.sound:
         scores["loudness"] = sound.decibels(made.audio, model.loudness.sqrt().numpy())
