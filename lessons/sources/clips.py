@@ -133,6 +133,8 @@ class Table:
             if any(_composed(name.strip(' "').replace("\\", "/")) in self.here for name in inner):
                 raise CourseError(f"The table {self.path} has a quote that opens in line {line} "
                                   f"and is not closed there: close it, then train.")
+            while len(row) > len(head) and not row[-1].strip():  # a comma at the end of each line
+                row.pop()
             name, caption = (row[head.index(column)].strip() if head.index(column) < len(row)
                              else "" for column in COLUMNS)
             fault = "" if len(row) <= len(head) else (

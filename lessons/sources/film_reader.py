@@ -197,7 +197,7 @@ class Film:
         runs, part, time = self._runs(moments), 0, None
         with _open(self.source) as container:
             stream = container.streams[self.index]
-            stream.thread_type = "AUTO"
+            stream.thread_type = "SLICE"  # threads by frames hold many in memory
             coder = stream.codec_context
             coder.options = {"max_pixels": str(LARGEST)}
             packets = (packet for packet in container.demux(stream) if packet.size)
