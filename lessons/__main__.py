@@ -234,17 +234,37 @@ def _score(options):
     from lessons.studies.scores import score_clips, score_model
     model = _maker(options.model).load_model(options.model)
     scores = (score_clips if _kind(options.model) == "clips" else score_model)(model)
+    legend = _judged(options.model, model, scores) if _kind(options.model) == "clips" else {}
     none = [name for name, value in scores.items() if not math.isfinite(value)]
     if none:  # JSON knows no infinity
-        print(f"No number for {', '.join(none)}: what it is compared with is nothing, as where "
-              f"the clips of the training do not move.", file=sys.stderr)
+        print(f"No number for {', '.join(none)}: the clips of the training do not move, or are too "
+              f"few to tell.", file=sys.stderr)
     if options.json:
         print(json.dumps({name: None if name in none else round(value, 4)
                           for name, value in scores.items()}))
     else:
         for name, value in scores.items():
-            print(f"{name:18} {'   none' if name in none else f'{value:7.3f}'}")
+            print(f"{name:18} {'   none' if name in none else f'{value:7.3f}'}  "
+                  f"{legend.get(name, '')}".rstrip())
     return 0
+
+
+def _judged(folder, model, scores):
+    """Add to the scores what a model's own clips say of it; returns the legend."""
+    import torch
+
+    from lessons import beyond
+    from lessons.judges import own_clips
+    from lessons.sources import open
+    if (clips := open.learnt_from(folder)) is None:
+        return {}
+    rows = torch.linspace(0, len(clips) - 1, min(len(clips), 200)).long()
+    captions = torch.from_numpy(clips.which[rows.numpy()].copy())
+    used = [(caption, pieces) for _, caption, pieces, _ in clips.clips if pieces]
+    of = torch.arange(len(used)).repeat_interleave(torch.tensor([n for _, n in used]))[rows]
+    made = beyond.film(model, [used[k][0] for k in of.tolist()], seed=1)
+    scores |= own_clips.measured(clips.video[rows.numpy()], of, captions, made.video, captions)
+    return own_clips.LEGEND
 
 
 def _shoot(options):

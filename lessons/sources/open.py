@@ -66,7 +66,8 @@ def must_be_same(clips, folder, resumed):
            "clips": sorted(clips.contents)}
     if not (resumed and path.exists()):
         if distributed.rank() == 0:
-            write_whole(path, json.dumps(now).encode())
+            place = {"cache": str(Path(clips.cache).resolve())} if hasattr(clips, "cache") else {}
+            write_whole(path, json.dumps(now | place).encode())
         return
     then = json.loads(path.read_text(encoding="utf-8"))
     for part, what in (("words", "other words"), ("clips", "other clips"),
@@ -83,3 +84,12 @@ def _change(then, now, part):
     return "; ".join(f"{word}: {', '.join(map(repr, some[:3]))}{', ...' * (len(some) > 3)}"
                      for word, a, b in (("gone", then, now), ("new", now, then))
                      if (some := sorted(set(a[part]) - set(b[part]))))
+
+
+def learnt_from(folder):
+    """The `clips.Prepared` that the run in folder learns from, None where it is not here."""
+    try:
+        facts = json.loads((Path(folder) / REMEMBERED).read_text(encoding="utf-8"))
+        return own.Prepared(facts["cache"])
+    except (OSError, ValueError, KeyError):  # CourseError is a ValueError
+        return None
