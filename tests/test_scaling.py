@@ -18,6 +18,7 @@ from torch.distributed.run import get_args_parser
 
 from lessons import scaling
 from lessons.errors import CourseError
+from lessons.sources import open as sources
 from lessons.sources import shards, words
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -285,6 +286,18 @@ def test_what_is_left_out_of_shards_is_told(tmp_path, capfd):
     said = capfd.readouterr().err
     assert "1 clips are left out, as '00000' in 00000.tar: caption refused" in said
     assert "'x' in" in said and "is left out: not readable as a video" in said
+
+
+def test_a_size_for_shards_is_taken_where_films_are_decoded_and_else_told(
+        folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path / "home"))
+    assert sources.clips_of(folder, 64, "pad").shape == [8, 8, 3]
+    assert "--size and --fit change nothing" in capsys.readouterr().err
+    others = films(tmp_path)
+    assert sources.clips_of(others, 64).shape == [64, 64, 1]
+    said = capsys.readouterr()
+    assert said.err == "" and "films: 1 shards, frames of 64 x 64 pixels, words: 4" in said.out
+    assert [path.name for path in others.iterdir()] == ["00000.tar"]  # nothing is written there
 
 
 @pytest.mark.parametrize("members,said", [

@@ -83,7 +83,7 @@ def measured(real, clips, captions, made, asked):
     if len(clips.unique()) > 1:
         scores["nearest"] = float(_apart(made, real).amin(1).median()
                                   / _apart(real, real, clips, clips).amin(1).median())
-    scores["spread"] = _spread(made, asked) / _spread(real, captions)
+    scores["spread"] = float(_spread(made, asked) / _spread(real, captions))
     half = torch.arange(len(made)) % 4 == 0
     if min(int(aside.sum()), int(half.sum())) >= FEW:
         films = torch.cat([real, made])
@@ -125,4 +125,4 @@ def _spread(films, captions):
     """The mean distance of films of one caption, over the captions that have several."""
     found = [_apart(some, some).sum() / (len(some) * (len(some) - 1))
              for k in captions.unique() if len(some := films[captions == k]) > 1]
-    return float(torch.stack(found).mean()) if found else float("nan")
+    return torch.stack(found).mean() if found else torch.tensor(float("nan"))
