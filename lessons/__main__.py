@@ -263,7 +263,8 @@ def _judged(folder, model, scores):
     used = [(caption, pieces) for _, caption, pieces, _ in clips.clips if pieces]
     of = torch.arange(len(used)).repeat_interleave(torch.tensor([n for _, n in used]))[rows]
     made = beyond.film(model, [used[k][0] for k in of.tolist()], seed=1)
-    scores |= own_clips.measured(clips.video[rows.numpy()], of, captions, made.video, captions)
+    scores |= own_clips.score_own_clips(clips.video[rows.numpy()], of, captions, made.video,
+                                        captions)
     return own_clips.LEGEND
 
 

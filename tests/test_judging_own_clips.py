@@ -28,7 +28,7 @@ def real():
 
 
 def test_films_like_the_real_ones_are_seen_as_such(real):
-    scores = own_clips.measured(*real, *films(48, 1))
+    scores = own_clips.score_own_clips(*real, *films(48, 1))
     assert 0.7 < scores["nearest"] < 1.4 and 0.8 < scores["spread"] < 1.2
     assert scores["told apart"] < 0.75 and scores["chance"] == 0.5
     assert scores["judge right"] > 0.8 and scores["obeyed"] > 0.8
@@ -36,17 +36,17 @@ def test_films_like_the_real_ones_are_seen_as_such(real):
 
 def test_copies_sameness_blots_and_wrong_captions_are_noticed(real):
     video, _, captions = real
-    assert own_clips.measured(*real, video, captions)["nearest"] < 0.05
+    assert own_clips.score_own_clips(*real, video, captions)["nearest"] < 0.05
     same = video[captions.tolist()]  # one film for each caption
-    assert own_clips.measured(*real, same, captions)["spread"] < 0.05
+    assert own_clips.score_own_clips(*real, same, captions)["spread"] < 0.05
     made, asked = films(48, 2)
     made[:, :, :6, :6] = 200  # a blot in a corner
-    assert own_clips.measured(*real, made, asked)["told apart"] > 0.85
-    assert own_clips.measured(*real, films(48, 3)[0], 1 - asked)["obeyed"] < 0.3
+    assert own_clips.score_own_clips(*real, made, asked)["told apart"] > 0.85
+    assert own_clips.score_own_clips(*real, films(48, 3)[0], 1 - asked)["obeyed"] < 0.3
 
 
 def test_where_clips_are_too_few_nothing_is_claimed(real):
     video, clips, captions = (part[:4] for part in real)
-    scores = own_clips.measured(video, clips, captions, *films(4, 1))
+    scores = own_clips.score_own_clips(video, clips, captions, *films(4, 1))
     assert math.isnan(scores["obeyed"]) and math.isnan(scores["told apart"])
     assert not math.isnan(scores["nearest"]) and set(scores) == set(own_clips.LEGEND)

@@ -71,7 +71,7 @@ def right(judge, films, classes):
     return float((judge(films).argmax(1) == classes).float().mean())
 
 
-def measured(real, clips, captions, made, asked):
+def score_own_clips(real, clips, captions, made, asked):
     """What the clips alone say of films made, a dict of floats, NaN where they are too few to tell.
 
     real: pieces uint8 (P, T, H, W, C); clips, captions int64 (P,): which clip a piece is of, and

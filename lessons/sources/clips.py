@@ -71,7 +71,7 @@ class Table:
     """
 
     def __init__(self, folder):
-        self.folder, self.notes = Path(folder), []
+        self.folder, self.notes, self.line = Path(folder), [], 1
         self.path = self.folder / "metadata.csv"
         if not self.folder.is_dir():
             raise CourseError(f"There is no folder {folder}: give the one that holds your clips.")
@@ -95,9 +95,10 @@ class Table:
                 rows = csv.reader((line.rstrip() + "\n" for line in file), strict=True,
                                   skipinitialspace=True)
                 head = self._columns(next(rows, []))
-                return [entry for entry in self._rows(rows, head)]
+                self.line = rows.line_num + 1
+                return list(self._rows(rows, head))
         except csv.Error as error:
-            raise CourseError(f"The table {self.path} cannot be read near line {rows.line_num} "
+            raise CourseError(f"The table {self.path} cannot be read from line {self.line} on "
                               f"({error}): a caption that begins with \" must end with one, and "
                               f"inside it \" is written \"\".") from None
         except (UnicodeDecodeError, OSError) as error:
@@ -124,9 +125,8 @@ class Table:
         return head
 
     def _rows(self, rows, head):
-        before = 1
         for row in rows:
-            line, before = before + 1, rows.line_num
+            line, self.line = self.line, rows.line_num + 1
             if not row:
                 continue
             inner = [text.split(",")[0] for text in "".join(row).split("\n")[1:]]
@@ -281,10 +281,12 @@ def prepare(entries, cache, size=None, name="clips", fit="crop"):
         raise CourseError(f"'{fit}' is no way to fit a picture: use crop or pad.")
     told, entries = getattr(entries, "notes", []), list(entries)
     cache, key = Path(cache), _key(entries, [2, size, name, fit, told])
+    if _is_whole(cache / key):
+        return Prepared(cache / key)
     try:
         must_be_writable(cache)
         with _alone(cache / "lock"):
-            if not _is_whole(cache / key):
+            if not _is_whole(cache / key):  # the other process may have made it
                 for left in cache.glob("cache-*"):  # of other clips, or of a process that was ended
                     shutil.rmtree(left, ignore_errors=True)
                 aside = Path(tempfile.mkdtemp(prefix="cache-", suffix=".part", dir=cache))
