@@ -132,9 +132,9 @@ class Film:
         """Spans of the frames from first to last; keeps what `_runs` needs of the packets."""
         pts, dts, lasts, key, shown = rows.T
         self.timed = not np.isnan(pts).any()
-        if np.isnan(pts).all() and np.isnan(dts).all():
-            pts = dts = np.arange(len(pts)) * step  # a raw stream
         pts = np.where(np.isnan(pts), dts, pts)
+        if np.isnan(pts).any():  # a raw stream
+            pts = dts = np.arange(len(pts)) * step
         known = dts[~np.isnan(dts)]
         self.part = np.zeros(len(pts), int)
         if len(known):  # decoding goes on in time, but where a file was joined to another
@@ -162,7 +162,8 @@ class Film:
         for part, time in moments:
             inside = (self.part == part) & (self.time <= time + 1e-3)
             if not self.timed:
-                begin, stop = 0, int(inside.nonzero()[0].max(initial=0)) + 32  # in any order
+                begin = int(np.argmax(self.key))
+                stop = int(inside.nonzero()[0].max(initial=0)) + 32  # they come in any order
             else:
                 keys = np.flatnonzero(inside & self.key)
                 begin = keys[np.argmax(self.time[keys])] if len(keys) else \
@@ -194,7 +195,8 @@ class Film:
 
         A picture without a proper time follows the one before by the frame rate.
         """
-        runs, part, time = self._runs(moments), 0, None
+        runs, part = self._runs(moments), 0
+        time = None if self.timed else self.time[runs[0][0]] - self.step
         with _open(self.source) as container:
             stream = container.streams[self.index]
             stream.thread_type = "SLICE"  # threads by frames hold many in memory
