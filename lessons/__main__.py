@@ -1,8 +1,10 @@
-"""The front door: python -m lessons doctor | train | generate | score | film | study | ship."""
+"""The front door: python -m lessons doctor, check, train, generate, score, film, study or ship."""
 
 import argparse
 import functools
+import io
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -30,10 +32,16 @@ def main(arguments=None):
     length.add_argument("--minutes", type=_minutes,
                         help="how long to train (default 10, mnist 3, digits and clips 15)")
     length.add_argument("--steps", type=_whole, help="or: how many steps")
-    train.add_argument("--size", type=_whole, help="pixels of a film's side (default 48)")
+    _shaped(train)
     train.add_argument("--seed", type=_seed, default=0)
     train.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     train.add_argument("--resume", action="store_true", help="go on where the folder's run stopped")
+
+    check = commands.add_parser("check", help="say what training would make of a folder of clips")
+    check.add_argument("folder", help="the folder with metadata.csv, or kth")
+    _shaped(check)
+    check.add_argument("--out", type=Path, help="FILE.png for what the model would see (default: "
+                                                "beside the folder, NAME-check.png)")
 
     generate = commands.add_parser("generate", help="let a model make images or films")
     generate.add_argument("captions", nargs="*", metavar="CAPTION")
@@ -66,6 +74,12 @@ def main(arguments=None):
     except CourseError as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def _shaped(command):
+    command.add_argument("--size", type=_whole, help="pixels of a film's side (default 48)")
+    command.add_argument("--fit", choices=("crop", "pad"), help="films of another shape: cut off "
+                         "what is over (crop, the default), or show all between black bars")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -111,6 +125,8 @@ def _train(options):
 
 def _training(options):
     """What trains on the data that were asked for, what else it is told, and its minutes."""
+    if options.fit and options.data in ("theatre", "mnist"):
+        raise CourseError(f"--fit is for clips of your own: leave it away for {options.data}.")
     if options.data == "theatre":
         from lessons.text_to_video import train_theatre
         return train_theatre, {"size": options.size or 48}, 10
@@ -121,7 +137,30 @@ def _training(options):
         return train_mnist, {}, 3
     from lessons import beyond
     from lessons.sources import open
-    return functools.partial(beyond.train, open.clips_of(options.data, options.size)), {}, 15
+    clips = open.clips_of(options.data, options.size, options.fit)
+    return functools.partial(beyond.train, clips), {}, 15
+
+
+def _check(options):
+    from lessons.display import show
+    from lessons.engine.checkpoints import write_whole
+    from lessons.sources import clips, open
+    folder = Path(options.folder).resolve()
+    out = options.out or folder.with_name(f"{folder.name}-check.png")
+    if out.suffix.lower() != ".png":
+        raise CourseError(f"Cannot write '{out.name}': what the model would see is a picture, "
+                          f"so its name ends in .png.")
+    if options.folder != "kth":
+        clips.entries(folder)  # this is for clips with a table: digits and shards are none
+    prepared = open.clips_of(options.folder, options.size, options.fit)
+    print(clips.table(prepared))
+    some = range(0, len(prepared), -(-len(prepared) // 12))
+    picture = io.BytesIO()
+    show.rows_of_frames(prepared.video[some], [clips.titles(prepared)[k] for k in some]).savefig(
+        picture, format="png", bbox_inches="tight")
+    write_whole(out, picture.getvalue())
+    print(f"What the model would see is in {out}.")
+    return 0
 
 
 def _generate(options):
@@ -129,7 +168,7 @@ def _generate(options):
     if _kind(options.model) == "mnist":
         if texts:
             raise CourseError("A model of lesson 1 takes no caption: leave the captions away.")
-        if options.out.suffix != ".npz":
+        if options.out.suffix.lower() != ".npz":
             raise CourseError(f"Cannot write '{options.out.name}': a model of lesson 1 writes "
                               f"images to a file whose name ends in .npz.")
         from lessons import mlp_gan
@@ -195,12 +234,38 @@ def _score(options):
     from lessons.studies.scores import score_clips, score_model
     model = _maker(options.model).load_model(options.model)
     scores = (score_clips if _kind(options.model) == "clips" else score_model)(model)
+    legend = _judged(options.model, model, scores) if _kind(options.model) == "clips" else {}
+    none = [name for name, value in scores.items() if not math.isfinite(value)]
+    if none:  # JSON knows no infinity
+        print(f"No number for {', '.join(none)}: the clips of the training do not move, or are too "
+              f"few to tell.", file=sys.stderr)
     if options.json:
-        print(json.dumps({name: round(value, 4) for name, value in scores.items()}))
+        print(json.dumps({name: None if name in none else round(value, 4)
+                          for name, value in scores.items()}))
     else:
         for name, value in scores.items():
-            print(f"{name:18} {value:7.3f}")
+            print(f"{name:18} {'   none' if name in none else f'{value:7.3f}'}  "
+                  f"{legend.get(name, '')}".rstrip())
     return 0
+
+
+def _judged(folder, model, scores):
+    """Add to the scores what a model's own clips say of it; returns the legend."""
+    import torch
+
+    from lessons import beyond
+    from lessons.judges import own_clips
+    from lessons.sources import open
+    if (clips := open.learnt_from(folder)) is None:
+        return {}
+    rows = torch.linspace(0, len(clips) - 1, min(len(clips), 200)).long()
+    captions = torch.from_numpy(clips.which[rows.numpy()].copy())
+    used = [(caption, pieces) for _, caption, pieces, _ in clips.clips if pieces]
+    of = torch.arange(len(used)).repeat_interleave(torch.tensor([n for _, n in used]))[rows]
+    made = beyond.film(model, [used[k][0] for k in of.tolist()], seed=1)
+    scores |= own_clips.score_own_clips(clips.video[rows.numpy()], of, captions, made.video,
+                                        captions)
+    return own_clips.LEGEND
 
 
 def _shoot(options):
@@ -224,8 +289,8 @@ def _ship(options):
     return 0
 
 
-COMMANDS = {"doctor": _doctor, "train": _train, "generate": _generate, "score": _score,
-            "film": _shoot, "study": _study, "ship": _ship}
+COMMANDS = {"doctor": _doctor, "train": _train, "check": _check, "generate": _generate,
+            "score": _score, "film": _shoot, "study": _study, "ship": _ship}
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from lessons.frames import TOGETHER
 from lessons.signals import clip, spectrogram
 from lessons.signals.clip import FRAMES
 from lessons.signals.windows import cut, paste, places, window_for
-from lessons.sources import words
+from lessons.sources import open, words
 from lessons.text_conditioning import TextEncoder
 from lessons.text_to_video import Films
 from lessons.video import MatchAndSpread, PathDiscriminator, Steps
@@ -366,15 +366,19 @@ def train(clips, folder, *, minutes=None, steps=None, seed=0, device="auto", res
     if not resume and any((folder / stage / training.CHECKPOINT).exists() for stage in SHARES):
         raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
                           f"it, or give another folder.")
+    open.must_be_same(clips, folder, resume)
     device = training.pick_device(device)
     some = clips.load(*clips.draw(256, torch.Generator().manual_seed(seed)))[:3]
     some = [distributed.of_first(part) for part in some]  # a stream shows others to each process
     spent = distributed.of_first((time.perf_counter() - begun) / 60)
-    lengths = {stage: {"minutes": minutes and max(minutes - spent, minutes / 2) * share,
-                       "steps": steps and max(1, round(steps * share))}
-               for stage, share in SHARES.items()}
+    heard = bool(some[1].any())
+    shares = {stage: share for stage, share in SHARES.items() if heard or stage != "sound"}
+    whole = sum(SHARES.values()) / sum(shares.values())  # silent clips leave more to the others
+    lengths = {stage: {"minutes": minutes and max(minutes - spent, minutes / 2) * share * whole,
+                       "steps": steps and max(1, round(steps * share * whole))}
+               for stage, share in shares.items()}
     autoencoder = new_autoencoder(clips.shape, some[0])
-    model = ClipMaker(clips.vocabulary, clips.shape, autoencoder.window, bool(some[1].any()),
+    model = ClipMaker(clips.vocabulary, clips.shape, autoencoder.window, heard,
                       captions_of(some[2][:32], clips.vocabulary))
     model.change.fill_(float(measuring.frame_change(some[0].numpy()).mean()))
     model.loudness.fill_(float(some[1].square().mean()))

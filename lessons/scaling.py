@@ -1,9 +1,6 @@
-"""Lesson 9: what ten million clips would cost, and clips beyond one disk, read as a stream.
+"""Lesson 9: what ten million clips would cost, on paper, and how to start many processes.
 
-First formulas, for paper; then shards: tar files in the layout of WebDataset, of which every
-process reads its own from beginning to end; then how to start many processes.
-
-Axes: N clips, T frames of H x W pixels with C channels, S samples of sound, L words of a caption.
+Clips beyond one disk are read as a stream by `lessons.sources.shards`.
 """
 
 import dataclasses

@@ -192,7 +192,7 @@ class ShortFilm:
     def save(self, path):
         """Write the film to a file whose name ends in .mp4, and its subtitles once more as text to
         a .vtt file beside it, each whole or not at all."""
-        if Path(path).suffix != ".mp4":
+        if Path(path).suffix.lower() != ".mp4":
             raise CourseError(f"Cannot write '{path}': a short film is a file whose name ends in "
                               f".mp4.")
         write_whole(path, self.mp4())

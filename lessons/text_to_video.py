@@ -96,7 +96,7 @@ class Films:
 
 def must_be_film(path):
     """The ending of a file's name, .npz, .gif or .mp4; raises CourseError for any other."""
-    if (kind := Path(path).suffix) not in (".npz", ".gif", ".mp4"):
+    if (kind := Path(path).suffix.lower()) not in (".npz", ".gif", ".mp4"):
         raise CourseError(f"Cannot write '{Path(path).name}': films go to a file whose name ends "
                           f"in .npz, .gif or .mp4.")
     return kind

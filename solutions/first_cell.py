@@ -52,7 +52,5 @@ if importlib.util.find_spec("lessons") is None:
 if importlib.util.find_spec("torch") is None:
     raise CourseNotFound("This kernel has no PyTorch: choose the course's own, the Python in its "
                          "folder .venv, which `python3 course.py setup` makes.")
-missing = [name for name in ("av", "webdataset", "braceexpand")  # all else is there, on Colab
-           if hosted and importlib.util.find_spec(name) is None]
-if missing:
-    fetch(" and ".join(missing), [sys.executable, "-m", "pip", "install", "--no-deps", *missing])
+if hosted and importlib.util.find_spec("av") is None:  # all else is there, on Colab
+    fetch("av", [sys.executable, "-m", "pip", "install", "--no-deps", "av"])

@@ -26,7 +26,7 @@ REPOSITORY, REF = "someone/course", "v1.0"  # an address that is set, whatever t
 # What Colab has of the course's dependencies (github.com/googlecolab/backend-info, August 2026)
 COLAB = {"torch": "2.11.0", "numpy": "2.1.3", "matplotlib": "3.10.0", "pillow": "11.3.0",
          "seaborn": "0.13.2", "packaging": "26.3", "tqdm": "4.67.3", "safetensors": "0.8.0",
-         "pooch": "1.9.0", "requests": "2.32.4",
+         "pooch": "1.9.0", "requests": "2.32.4", "pandas": "2.2.3", "filelock": "3.32.3",
          "ipywidgets": "7.7.1", "ipython": "7.34.0", "ipykernel": "6.17.1"}
 
 
@@ -115,8 +115,7 @@ def run(python, folder, numbers):
         notebook = nbformat.read(path, as_version=4)
         next(cell for cell in notebook.cells if cell.cell_type == "code").source = first_cell()
         nbformat.write(notebook, content / path.name)
-        subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "av", "webdataset",
-                        "braceexpand"], check=True)
+        subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "av"], check=True)
         codes.append(subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax",
              "--nbval-kernel-name=colab", "--nbval-cell-timeout=600", "--rootdir", content,

@@ -12,6 +12,7 @@ import torch
 from lessons import __main__, beyond
 from lessons.display import media
 from lessons.errors import CourseError
+from lessons.judges.own_clips import LEGEND
 from lessons.signals import clip, windows
 from lessons.signals.windows import cut, paste, places
 from lessons.sources import clips, shards
@@ -123,7 +124,7 @@ def test_from_a_folder_to_films_by_the_front_door(home, capsys, precision):
     assert run("generate", text, "--model", out, "--out", home / "film.mp4") == 0
     capsys.readouterr()
     assert run("score", "--model", out, "--json") == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"motion", "loudness"}
+    assert set(json.loads(capsys.readouterr().out)) == {"motion", "loudness", *LEGEND}
     assert run("generate", "a xylophone runs", "--model", out, "--out", home / "film.mp4") == 2
     assert "xylophone" in capsys.readouterr().err
 

@@ -124,7 +124,8 @@ def test_a_bad_file_without_a_network_is_told_with_where_to_put_it(contents, tmp
     assert sentence.startswith(f"The file {path} {found} and cannot be downloaded")
     assert f"save {FIRST}{IMAGES} there" in sentence and "\n" not in sentence
     assert asked == [FIRST + IMAGES, SECOND + IMAGES]
-    assert capfd.readouterr() == ("", "")  # the sentence is all that is said
+    assert [line.split()[-2] for line in capfd.readouterr().err.splitlines()] == [
+        "ossci-datasets.s3.amazonaws.com", "storage.googleapis.com"]  # where it was tried
     assert (tmp_path / "mnist" / LABELS).read_bytes() == contents[LABELS]
     assert {p.name for p in path.parent.iterdir()} <= set(contents)  # no half download is left
 
@@ -161,9 +162,6 @@ def test_a_cache_that_cannot_be_made_is_told(contents, tmp_path, monkeypatch):
     Mirrors(monkeypatch, {FIRST + IMAGES: contents[IMAGES]})
     with pytest.raises(CourseError, match="Cannot write .*: free some space, or let LESSONS_DATA"):
         downloads.mnist("test")
-    no_network(monkeypatch)
-    with pytest.raises(CourseError, match="is not here and cannot be downloaded"):
-        downloads.mnist("test")
 
 
 def test_a_folder_in_place_of_the_file_is_told(contents, tmp_path, monkeypatch):
@@ -179,17 +177,14 @@ def test_without_a_cache_of_ones_own_the_users_is_used(monkeypatch):
     assert "text-to-video-course" in str(downloads.data_home())
 
 
-# Downloads that are interrupted, from a server of our own -----------------------------------------
+# Downloads from a server of our own ---------------------------------------------------------------
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `files`, path -> bytes, and keeps what was `asked`: (path, header "Range" or None).
-
-    ranges: whether it knows how to send the rest of a file. cut: path -> after how many bytes of
-    the file, once, the connection is lost.
-    """
+    """Serves `files`, path -> bytes, and keeps which were `asked`. cut: path -> after how many
+    bytes the connection is lost; silent: paths after which nothing more is sent."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)
-        self.files, self.asked, self.ranges, self.cut = {}, [], True, {}
+        self.files, self.asked, self.cut, self.silent = {}, [], {}, threading.Event()
 
     def address(self, path):
         return f"http://127.0.0.1:{self.server_port}{path}"
@@ -197,16 +192,15 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        server, wanted = self.server, self.headers["Range"]
-        server.asked.append((self.path, wanted))
-        content = server.files[self.path]
-        start = int(wanted[len("bytes="):-1]) if wanted and server.ranges else 0
-        if start >= len(content):
-            return self.send_error(416)
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        self.server.asked.append(self.path)
+        if self.path == "/silent":
+            self.server.silent.wait(30)
+            return
+        content = self.server.files[self.path]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[start:server.cut.pop(self.path, len(content))])
+        self.wfile.write(content[:self.server.cut.get(self.path, len(content))])
 
     def log_message(self, *rest):
         pass
@@ -221,6 +215,7 @@ def server(tmp_path, monkeypatch):
     with Server() as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
+        server.silent.set()
         server.shutdown()
 
 
@@ -231,89 +226,53 @@ def fetch(server, *paths):
                             lambda content: downloads._verified(content, digest))
 
 
-def half(tmp_path, content):
-    """Lay an unfinished download there."""
-    (tmp_path / "mnist").mkdir(exist_ok=True)
-    (tmp_path / "mnist" / "x.part").write_bytes(content)
-
-
 def assert_whole(tmp_path):
     assert (tmp_path / "mnist" / "x").read_bytes() == CONTENT
     assert [path.name for path in (tmp_path / "mnist").iterdir()] == ["x"]
 
 
-def test_a_lost_connection_leaves_a_part_and_only_the_rest_is_asked_for(server, tmp_path):
-    server.files, server.cut = {"/a": CONTENT}, {"/a": 150_000}
+def test_a_lost_connection_leaves_nothing_and_the_next_mirror_is_asked(server, tmp_path):
+    server.files, server.cut = {"/a": CONTENT, "/b": CONTENT}, {"/a": 150_000}
     with pytest.raises(CourseError, match="is not here and cannot be downloaded"):
         fetch(server, "/a")
-    part = (tmp_path / "mnist" / "x.part").read_bytes()
-    assert 100_000 < len(part) <= 150_000 and CONTENT.startswith(part)
-    assert not (tmp_path / "mnist" / "x").exists()
-    assert fetch(server, "/a") == CONTENT
-    assert server.asked == [("/a", None), ("/a", f"bytes={len(part)}-")]
+    assert not list((tmp_path / "mnist").iterdir())
+    assert fetch(server, "/a", "/b") == CONTENT
     assert_whole(tmp_path)
     fetch(server, "/a")
-    assert len(server.asked) == 2  # what is whole is not asked for again
+    assert server.asked == ["/a", "/a", "/b"]  # what is whole is not asked for again
 
 
-def test_the_next_mirror_goes_on_where_the_connection_was_lost(server, tmp_path):
-    server.files, server.cut = {"/a": CONTENT, "/b": CONTENT}, {"/a": 150_000}
-    assert fetch(server, "/a", "/b") == CONTENT
-    (_, everything), (path, rest) = server.asked
-    assert (everything, path) == (None, "/b") and int(rest[len("bytes="):-1]) > 100_000
-    assert_whole(tmp_path)
-
-
-def test_an_interrupted_kernel_keeps_the_part(server, tmp_path, monkeypatch):
-    server.files, bar = {"/a": CONTENT}, downloads.progress
-
-    def interrupting(**what):
-        made = bar(**what)
-        def stop(n):
-            raise KeyboardInterrupt
-        made.update = stop
-        return made
-    monkeypatch.setattr(downloads, "progress", interrupting)
-    with pytest.raises(KeyboardInterrupt):
-        fetch(server, "/a")
-    part = (tmp_path / "mnist" / "x.part").read_bytes()
-    assert part and CONTENT.startswith(part) and not (tmp_path / "mnist" / "x").exists()
-    monkeypatch.setattr(downloads, "progress", bar)
-    assert fetch(server, "/a") == CONTENT
-    assert server.asked[1] == ("/a", f"bytes={len(part)}-")
-    assert_whole(tmp_path)
-
-
-def test_a_server_that_cannot_send_the_rest_sends_everything(server, tmp_path):
-    server.files, server.ranges = {"/a": CONTENT}, False
-    half(tmp_path, CONTENT[:70_000])
-    assert fetch(server, "/a") == CONTENT
-    assert server.asked == [("/a", "bytes=70000-")]
-    assert_whole(tmp_path)
-
-
-@pytest.mark.parametrize("part", [b"<html>" * 9_000, CONTENT + b"more", CONTENT[1:]])
-def test_a_part_of_another_file_is_thrown_away(server, tmp_path, part):
+def test_an_interrupted_kernel_leaves_nothing(server, tmp_path, monkeypatch):
     server.files = {"/a": CONTENT}
-    half(tmp_path, part)
+
+    def interrupt(content):
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        downloads._fetch("mnist", "x", [server.address("/a")], interrupt)
+    assert not list((tmp_path / "mnist").iterdir())
     assert fetch(server, "/a") == CONTENT
-    assert server.asked == [("/a", f"bytes={len(part)}-"), ("/a", None)]
     assert_whole(tmp_path)
 
 
 def test_wrong_bytes_of_one_mirror_are_followed_by_the_right_ones_of_the_next(server, tmp_path):
     server.files = {"/a": CONTENT[:-1] + b"?", "/b": CONTENT}
     assert fetch(server, "/a", "/b") == CONTENT
-    assert server.asked == [("/a", None), ("/b", None)]  # nothing of the wrong file is kept
+    assert server.asked == ["/a", "/b"]
     assert_whole(tmp_path)
 
 
-def test_only_a_download_of_more_than_a_megabyte_shows_how_far_it_is(server, capfd):
-    server.files = {"/a": CONTENT, "/b": bytes(2_000_000)}
-    fetch(server, "/a")
-    assert capfd.readouterr().err == ""
-    downloads._fetch("mnist", "y", [server.address("/b")], bytes)
-    assert "downloading y" in capfd.readouterr().err
+def test_a_mirror_that_says_nothing_is_given_up(server, tmp_path, monkeypatch, capfd):
+    server.files = {"/b": CONTENT}
+    monkeypatch.setattr(downloads, "PATIENCE", (0.2, 0.2))
+    assert fetch(server, "/silent", "/b") == CONTENT
+    assert server.asked == ["/silent", "/b"]
+    assert capfd.readouterr().err.count("Downloading x from 127.0.0.1") == 2
+    assert_whole(tmp_path)
+
+
+def test_no_mirror_is_waited_for_longer_than_ten_seconds_in_all():
+    assert max(len(downloads.MIRRORS), len(downloads.SPOKEN_MIRRORS)) * max(
+        downloads.PATIENCE) <= 10
 
 
 # Spoken digits ------------------------------------------------------------------------------------

@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from test_own_clips import make
 from torch.distributed.run import get_args_parser
 
 from lessons import scaling
 from lessons.errors import CourseError
+from lessons.sources import open as sources
 from lessons.sources import shards, words
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -227,14 +229,87 @@ def test_an_interrupted_writing_leaves_whole_shards_and_no_index(tmp_path):
         shards.write_shards(stop(), tmp_path, per_shard=4)
     assert [path.name for path in tmp_path.iterdir()] == ["clips-000000.tar"]
     assert keys(tmp_path) == keys_of(4)
-    with pytest.raises(CourseError, match="no shards.json"):
-        shards.Stream(tmp_path)
+    assert len(shards.Stream(tmp_path).video) >= 4 and (tmp_path / "shards.json").exists()
 
 
-def test_an_index_that_lists_other_shards_is_told(folder):
+def test_shards_that_the_index_does_not_list_are_listed_anew(folder):
     (folder / "clips-000007.tar").rename(folder / "more.tar")
-    with pytest.raises(CourseError, match="no shards.json .*that lists the shards there"):
-        shards.Stream(folder)
+    shards.Stream(folder)
+    assert "more.tar" in json.loads((folder / shards.INDEX).read_text())["shards"]
+
+
+def test_an_index_of_an_older_version_or_another_program_is_told_and_left_alone(folder, tmp_path):
+    path = folder / shards.INDEX
+    for other in ('{"shards": {}, "shape": [16, 8, 8, 3], "words": 3}', "[1]", "no JSON"):
+        path.write_text(other)
+        with pytest.raises(CourseError, match="shards.json is of an older version or of another"):
+            shards.Stream(folder)
+        assert path.read_text() == other
+    assert shards.Stream(folder, slots=4, place=tmp_path / "mine").vocabulary[1:3] == ("0", "1")
+    assert path.read_text() == other and (tmp_path / "mine" / shards.INDEX).exists()
+
+
+# Shards of others -------------------------------------------------------------------------------
+def films(tmp_path, suffix="mp4", captions=("a red dog", "a cat"), kind="txt", codec="libx264"):
+    """A shard of films with captions, each 4 seconds long, and other files beside them."""
+    held = {}
+    for k, text in enumerate(captions):
+        levels = np.linspace(20 + 100 * k, 60 + 100 * k, 32).astype(np.uint8)
+        path = make(tmp_path / f"film.{suffix}", [np.full((48, 48, 3), level) for level in levels],
+                    8, codec=codec)
+        caption = text.encode() if kind == "txt" else json.dumps({kind: text, "n": k}).encode()
+        held |= {f"{k:05}.{suffix}": path.read_bytes(), f"{k:05}.jpg": b"a thumbnail",
+                 f"{k:05}.{'txt' if kind == 'txt' else 'json'}": caption}
+        path.unlink()
+    (tmp_path / "films").mkdir()
+    foreign(tmp_path / "films" / "00000.tar", held)
+    return tmp_path / "films"
+
+
+@pytest.mark.parametrize("suffix,kind,codec", [
+    ("mp4", "txt", "libx264"), ("webm", "caption", "libvpx"), ("mp4", "text", "libx264")])
+def test_films_in_shards_of_others_become_pieces(tmp_path, suffix, kind, codec):
+    stream = shards.Stream(films(tmp_path, suffix, kind=kind, codec=codec), size=32)
+    assert stream.shape == [32, 32, 1] and stream.vocabulary == ("", "a", "cat", "dog", "red")
+    assert stream.slots == 4  # all fit in, and stay
+    video, audio, ids, which, heard = stream.load(torch.arange(4))
+    assert video.shape == (4, 16, 32, 32, 1) and not heard.any()
+    levels = sorted(video.float().mean((1, 2, 3, 4)).tolist())
+    assert np.allclose(levels, [30, 50, 130, 150], atol=3)
+    assert len(which.unique()) == 2 and torch.equal(stream.load(torch.arange(4))[0], video)
+
+
+def test_what_is_left_out_of_shards_is_told(tmp_path, capfd):
+    folder = films(tmp_path, captions=("🎉", "a cat"))
+    foreign(folder / "00001.tar", {"x.mp4": b"no film", "x.txt": b"a cat"})
+    assert shards.Stream(folder).slots == 2
+    said = capfd.readouterr().err
+    assert "1 clips are left out, as '00000' in 00000.tar: caption refused" in said
+    assert "'x' in" in said and "is left out: not readable as a video" in said
+
+
+def test_a_size_for_shards_is_taken_where_films_are_decoded_and_else_told(
+        folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path / "home"))
+    assert sources.clips_of(folder, 64, "pad").shape == [8, 8, 3]
+    assert "--size and --fit change nothing" in capsys.readouterr().err
+    others = films(tmp_path)
+    assert sources.clips_of(others, 64).shape == [64, 64, 1]
+    said = capsys.readouterr()
+    assert said.err == "" and "films: 1 shards, frames of 64 x 64 pixels, words: 4" in said.out
+    assert [path.name for path in others.iterdir()] == ["00000.tar"]  # nothing is written there
+
+
+@pytest.mark.parametrize("members,said", [
+    ({"a.jpg": b"x", "a.txt": b"a cat"}, "'a' has no video, it has jpg, txt"),
+    ({"a.mp4": b"x"}, "'a' has no caption, it has mp4"), ({}, "ends after 0 clips"),
+    ({"a.mp4": b"x", "a.json": b"{"}, "Expecting"),
+    ({"a.mp4": b"x", "a.json": b'{"caption": 3}'}, "'a' has no caption")])
+def test_shards_that_hold_something_else_are_told_what_they_must_hold(tmp_path, members, said):
+    foreign(tmp_path / "x.tar", members)
+    with pytest.raises(CourseError, match="a clip is an mp4 or webm and a txt or json") as error:
+        shards.Stream(tmp_path)
+    assert "x.tar" in str(error.value) and said in str(error.value)
 
 
 # The stream -------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import html
 import io
 import os
 import tempfile
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -29,7 +30,8 @@ def mp4(video, audio, fps, sample_rate, zoom=10):
     with tempfile.TemporaryDirectory() as folder:  # the index goes first in a second pass
         path = os.path.join(folder, "film.mp4")
         with av.open(path, "w", options={"movflags": "faststart"}) as container:
-            pictures = container.add_stream("libx264", rate=fps, options={"crf": "18"})
+            rate = Fraction(fps).limit_denominator(1001)  # 29.97 is 30000 / 1001
+            pictures = container.add_stream("libx264", rate=rate, options={"crf": "18"})
             pictures.height, pictures.width = frames.shape[1:3]
             pictures.pix_fmt = "yuv420p"
             # 48 kHz: at 8 kHz a player that skips the edit list would be an eighth of a second late
@@ -60,8 +62,11 @@ def _animated(video, fps, zoom, kind):
     frames = [Image.fromarray(f.repeat(zoom, 0).repeat(zoom, 1)).quantize(64, dither=0)
               for f in in_colors(video)]
     file = io.BytesIO()
+    # a GIF counts in 1/100 s: 12 and 13 by turns are 8 frames a second
+    unit = 10 if kind == "GIF" else 1                                          # ms
+    ends = unit * np.round(np.arange(len(frames) + 1) * 1000 / fps / unit).astype(int)
     frames[0].save(file, kind, save_all=True, append_images=frames[1:], loop=0,
-                   duration=round(1000 / fps))
+                   duration=np.diff(ends).tolist())
     return file.getvalue()
 
 

@@ -79,6 +79,11 @@ def _grid(pixels, columns):
 def contact_sheet(video, titles, alt, every=2):
     """Films as rows of frames: video uint8 (N, T, H, W, 1 or 3), one title a row, every second
     frame."""
+    figure(rows_of_frames(video, titles, every), alt)
+
+
+def rows_of_frames(video, titles, every=2):
+    """The figure of `contact_sheet`."""
     N, T, H, W = video.shape[:4]
     video = in_colors(video)
     frames = range(0, T, every)
@@ -89,7 +94,7 @@ def contact_sheet(video, titles, alt, every=2):
         ax.set_title(title, fontsize=9, loc="left", pad=2)
         ax.axis("off")
     fig.subplots_adjust(hspace=0.18)
-    figure(fig, alt)
+    return fig
 
 
 def seed_spread(ax, runs, measure):

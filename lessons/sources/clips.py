@@ -1,21 +1,24 @@
 """Your own clips: a folder of videos with captions, read once into a cache to train from.
 
 A piece of a clip is 2 seconds: P pieces, FRAMES frames of H x W pixels with C channels, SAMPLES of
-sound; L words of a caption. Files are read as streams: memory does not grow with their number.
+sound; L words of a caption. Films are read as streams: of each, only its caption and what is said
+of it stay in memory.
 """
 
-import contextlib
 import csv
 import hashlib
-import itertools
 import json
 import math
 import os
+import re
+import shutil
+import sys
 import tempfile
-from collections import Counter
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
+import filelock
 import numpy as np
 import torch
 
@@ -24,18 +27,23 @@ from lessons.engine.progress import progress
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
 from lessons.sources.film_reader import FRAMES, SAMPLES, look, read
-from lessons.sources.words import WORDS, tokens
+from lessons.sources.words import WORDS, encode, tokens, vocabulary
 
 COLUMNS = ("file_name", "caption")
+OTHERS = ("text", "prompt")    # what other tools call the caption
+FILMS = (".mp4 .m4v .mov .avi .mkv .webm .gif .webp .mpg .mpeg .ts .mts .m2ts .wmv .flv .3gp .ogv "
+         ".h264 .264 .hevc .h265 .apng").split()
+FITS = ("crop", "pad")
 KINDS = {"video": np.uint8, "audio": np.int16, "heard": np.bool_, "ids": np.int32,
          "which": np.int64}    # the files of the cache, NAME.raw, a row a piece
-GROWING = ("video", "audio", "heard")  # those written clip by clip
+FACTS = "clips.json"
 
 
 class Entry(NamedTuple):
     """A clip to read. first, last: frames of the file, from 0, last excluded; None: start, end.
 
-    folder: where given, a path that leaves it is refused.
+    folder: where given, a path that leaves it is refused. line: in metadata.csv; fault: why this
+    line cannot be used.
     """
 
     path: Path
@@ -43,6 +51,8 @@ class Entry(NamedTuple):
     first: int | None = None
     last: int | None = None
     folder: Path | None = None
+    line: int = 0
+    fault: str = ""
 
     @property
     def name(self):
@@ -52,59 +62,143 @@ class Entry(NamedTuple):
         return path.relative_to(self.folder).as_posix() if inside else str(path)
 
 
-def entries(folder):
-    """An iterator of Entry, a row of folder/metadata.csv each (columns file_name and caption).
+# The table --------------------------------------------------------------------------------------
+class Table:
+    """folder/metadata.csv, read strictly: an iterable of Entry, a row each. notes: sentences on
+    columns that are not used, films that no row lists, and shards beside them.
 
-    Raises CourseError where the folder, the table, a column, or every row is missing.
+    Raises CourseError, with the file and the line, where the folder, the table, a column, or every
+    row is missing, where the text is not UTF-8, and where a quote is not closed.
     """
-    folder = Path(folder)
-    table = folder / "metadata.csv"
-    if not folder.is_dir():
-        raise CourseError(f"There is no folder {folder}: give the one that holds your clips.")
-    if not table.is_file():
-        raise CourseError(f"The folder {folder} has no metadata.csv: write one with the columns "
-                          f"file_name and caption, a line a clip.")
-    rows = _rows(folder, table)
-    if not (first := list(itertools.islice(rows, 1))):
-        raise CourseError(f"The table {table} has no rows: write a line for each clip.")
-    return itertools.chain(first, rows)
+
+    def __init__(self, folder):
+        self.folder, self.notes, self.line = Path(folder), [], 1
+        self.path = self.folder / "metadata.csv"
+        if not self.folder.is_dir():
+            raise CourseError(f"There is no folder {folder}: give the one that holds your clips.")
+        if not self.path.is_file():
+            raise CourseError(f"The folder {folder} has no metadata.csv: write one with the "
+                              f"columns file_name and caption, a line a clip.")
+        # a name in decomposed Unicode, as macOS writes it, looks the same and is another one
+        self.here = {_composed(path.relative_to(self.folder).as_posix()): path
+                     for path in sorted(self.folder.rglob("*")) if path.is_file()}
+        self.entries = self._read()
+        if not self.entries:
+            raise CourseError(f"The table {self.path} has no rows: write a line for each clip.")
+        self._tell_what_is_left()
+
+    def __iter__(self):
+        return iter(self.entries)
+
+    def _read(self):
+        try:
+            with open(self.path, encoding="utf-8-sig", newline="") as file:
+                rows = csv.reader((line.rstrip() + "\n" for line in file), strict=True,
+                                  skipinitialspace=True)
+                head = self._columns(next(rows, []))
+                self.line = rows.line_num + 1
+                return list(self._rows(rows, head))
+        except csv.Error as error:
+            raise CourseError(f"The table {self.path} cannot be read from line {self.line} on "
+                              f"({error}): a caption that begins with \" must end with one, and "
+                              f"inside it \" is written \"\".") from None
+        except (UnicodeDecodeError, OSError) as error:
+            raise CourseError(f"The table {self.path} cannot be read ({error}): save it as CSV in "
+                              f"UTF-8.") from None
+
+    def _columns(self, head):
+        """The first line as the names of the columns."""
+        head = [name.strip().lower() for name in head]
+        others = [name for name in OTHERS if name in head]
+        if "caption" not in head and len(others) == 1:
+            head[head.index(others[0])] = "caption"
+            self.notes.append(f"metadata.csv: its column {others[0]} is taken for the captions")
+        if missing := [name for name in COLUMNS if name not in head]:
+            found = ", ".join(head) or "nothing"
+            raise CourseError(
+                f"The table {self.path} has no column {' and no column '.join(missing)}: its first "
+                f"line must name file_name and caption, with a comma between them, and it says "
+                f"'{found[:100]}'.")
+        if twice := next((name for name in COLUMNS if head.count(name) > 1), None):
+            raise CourseError(f"The table {self.path} has two columns {twice}: keep one.")
+        if unused := [name for name in head if name not in COLUMNS]:
+            self.notes.append(f"metadata.csv: not used of its columns: {', '.join(unused)}")
+        return head
+
+    def _rows(self, rows, head):
+        for row in rows:
+            line, self.line = self.line, rows.line_num + 1
+            if not row:
+                continue
+            inner = [text.split(",")[0] for text in "".join(row).split("\n")[1:]]
+            if any(_composed(name.strip(' "').replace("\\", "/")) in self.here for name in inner):
+                raise CourseError(f"The table {self.path} has a quote that opens in line {line} "
+                                  f"and is not closed there: close it, then train.")
+            while len(row) > len(head) and not row[-1].strip():  # a comma at the end of each line
+                row.pop()
+            name, caption = (row[head.index(column)].strip() if head.index(column) < len(row)
+                             else "" for column in COLUMNS)
+            fault = "" if len(row) <= len(head) else (
+                f"row refused: it has {len(row)} fields for {len(head)} columns, so put the "
+                f"caption in quotes, \"like this, please\"")
+            yield Entry(self._place(name), caption, folder=self.folder, line=line, fault=fault)
+
+    def _place(self, name):
+        """The file of a row: its name may be of Windows, or decomposed."""
+        place = self.folder / name
+        return place if place.is_file() else self.here.get(_composed(name.replace("\\", "/")),
+                                                           place)
+
+    def _tell_what_is_left(self):
+        listed = {Path(os.path.abspath(entry.path)) for entry in self.entries}
+        films = [name for name, path in self.here.items() if path.suffix.lower() in FILMS
+                 and not path.name.startswith(".") and Path(os.path.abspath(path)) not in listed]
+        for names, why in ((films, "in no row of metadata.csv, and not used"),
+                           ([name for name in self.here if name.endswith(".tar")],
+                            "not read: the folder has a metadata.csv, so its films are used")):
+            if names:
+                self.notes.append(f"{len(names)} x {why}: {_some(names)}")
 
 
-def _rows(folder, table):
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
-            if missing := [name for name in COLUMNS if name not in rows.fieldnames]:
-                raise CourseError(
-                    f"The table {table} has no column {' and no column '.join(missing)}: its first "
-                    f"line must name file_name and caption, with a comma between them.")
-            for row in rows:
-                name, caption = ((row[column] or "").strip() for column in COLUMNS)
-                yield Entry(folder / name, caption, folder=folder)
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise CourseError(f"The table {table} cannot be read ({error}): save it as CSV in "
-                          f"UTF-8.") from None
+def entries(folder):
+    """The clips that folder/metadata.csv lists (columns file_name and caption): see `Table`."""
+    return Table(folder)
 
 
+def _composed(name):
+    return unicodedata.normalize("NFC", name)
+
+
+def _some(names):
+    return "; ".join(names[:3]) + ("; ..." if len(names) > 3 else "")
+
+
+# The cache --------------------------------------------------------------------------------------
 class Prepared:
     """A cache that `prepare` made, opened: arrays that stay on the disk, a row a piece.
 
     video uint8 (P, FRAMES, H, W, C), C is 1 where every clip is grey, else 3; audio int16
     (P, SAMPLES); heard bool (P,), False where a piece has no sound; ids int32 (P, L), words of
     `vocabulary`, 0 for padding; which int64 (P,), the same for pieces whose captions have the same
-    words. Raises CourseError where the cache is not whole.
+    words. clips: a list of (file name, caption, pieces, sentences), all that were listed. Raises
+    CourseError where the cache is not whole.
     """
 
     def __init__(self, cache):
         self.cache = Path(cache)
-        self.facts = _facts(self.cache)
-        if not self.facts:
-            raise CourseError(f"The folder {cache} holds no whole cache: prepare the clips again.")
-        self.vocabulary = Vocabulary(self.facts["vocabulary"])
-        for name, kind in KINDS.items():
-            setattr(self, name, np.memmap(self.cache / f"{name}.raw", kind, "r",
-                                          shape=tuple(self.facts["shapes"][name])))
+        try:
+            self.facts = json.loads((self.cache / FACTS).read_text(encoding="utf-8"))
+            self.vocabulary = Vocabulary(self.facts["vocabulary"])
+            self.clips = self.facts["clips"]
+            for name, kind in KINDS.items():
+                shape = tuple(self.facts["shapes"][name])
+                if (self.cache / f"{name}.raw").stat().st_size != \
+                        math.prod(shape) * np.dtype(kind).itemsize:
+                    raise ValueError(name)
+                setattr(self, name, np.memmap(self.cache / f"{name}.raw", kind, "r", shape=shape))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise CourseError(f"The folder {cache} holds no whole cache: prepare the clips "
+                              f"again.") from None
 
     def __len__(self):
         return len(self.video)
@@ -115,9 +209,14 @@ class Prepared:
         return tuple(self.video.shape[2:])
 
     @property
+    def contents(self):
+        """What a run on these clips learns from, a list of lines: see `open.must_be_same`."""
+        return [f"{name}: {caption}" for name, caption, pieces, _ in self.clips if pieces]
+
+    @property
     def report(self):
-        """What was left out or shortened: a list of (file name, sentence), read from the disk."""
-        return list(_notes(self.cache))
+        """What was left out or changed: a list of (file name, sentence)."""
+        return [(name, sentence) for name, *_, notes in self.clips for sentence in notes]
 
     def draw(self, n, rng):
         """(rows int64 (n,),): pieces by chance; rng: a torch.Generator."""
@@ -132,229 +231,192 @@ class Prepared:
 
 
 def summary(prepared):
-    """A few lines on a `Prepared`: what it holds, then what was left out, by reason."""
-    facts, (_, _, H, W, C) = prepared.facts, prepared.video.shape
-    lines = [f"{facts['name']}: {facts['used']} of {facts['clips']} clips, {len(prepared)} pieces "
-             f"of 2 seconds, {int(prepared.heard.sum())} of them with sound",
+    """A few lines on a `Prepared`: what it holds, then what was left out or changed, by reason."""
+    clips, (H, W, C) = prepared.clips, prepared.shape
+    lines = [f"{prepared.facts['name']}: {sum(pieces > 0 for _, _, pieces, _ in clips)} of "
+             f"{len(clips)} clips, {len(prepared)} pieces of 2 seconds, "
+             f"{int(prepared.heard.sum())} of them with sound",
              f"frames of {H} x {W} pixels, {'grey' if C == 1 else 'in colour'}; "
              f"words: {len(prepared.vocabulary) - 1}"]
-    counts, names = Counter(), {}
-    for name, sentence in _notes(prepared.cache):
-        reason = sentence.split(": ")[0].rstrip(".")
-        counts[reason] += 1
-        names.setdefault(reason, []).extend([name] if counts[reason] <= 3 else [])
-    return "\n".join(lines + [f"{count} x {reason}: {', '.join(names[reason])}"
-                              + (", ..." if count > 3 else "")
-                              for reason, count in counts.most_common()])
+    reasons = {}
+    for name, sentence in prepared.report:  # those that differ in names and numbers are one reason
+        alike = re.sub(r"'[^']*'|\d[\d.]*", "", sentence)
+        reasons.setdefault(alike, (sentence, []))[1].append(name)
+    lines += [f"{len(names)} x {sentence} ({_some(names)})" for sentence, names in
+              sorted(reasons.values(), key=lambda reason: -len(reason[1]))]
+    return "\n".join(lines + prepared.facts["notes"])
 
 
-def prepare(entries, cache, size=None, name="clips"):
+def table(prepared):
+    """A row for each clip of a `Prepared`: name, pieces, caption, what is told of it."""
+    rows = [("file", "pieces", "caption", "what is told"),
+            *((name, str(pieces), " ".join(caption.split())[:40], "; ".join(notes) or "-")
+              for name, caption, pieces, notes in prepared.clips)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:3]
+    return "\n".join("  ".join([*(text.ljust(width) for text, width in
+                                  zip(row, widths, strict=False)), row[3]]) for row in rows)
+
+
+def titles(prepared):
+    """A title for each piece of a `Prepared`: its file and its caption."""
+    return [f"{name}: {caption}" for name, caption, pieces, _ in prepared.clips
+            for _ in range(pieces)]
+
+
+def prepare(entries, cache, size=None, name="clips", fit="crop"):
     """Read clips (an iterable of Entry) once into the folder cache; returns it as `Prepared`.
 
     size: side of the square that has about as many pixels as a frame, a multiple of 16 from 32 to
-    128; None: 48. H and W are multiples of 16 that follow the clips. A clip gives its first 2
-    seconds, the next 2, and so on; of more than 8 such pieces 8, spread over it. name: what
-    messages call the clips. The same clips are not read again, and what an interruption left is
-    gone on with. Raises CourseError where no clip can be used, the size is none of these, or the
-    folder cannot be written.
+    128; None: 48. H and W are multiples of 16 that follow the clips. fit: see `film_reader.read`. A
+    clip gives its first 2 seconds, the next 2, and so on; of more than 8 such pieces 8, spread over
+    it. name: what messages call the clips.
+
+    The same clips are not read again. What is made lies in a folder aside, which gets its name in
+    one step when it is whole; who comes while another process prepares waits for it. Raises
+    CourseError where no clip can be used, size or fit is none of these, or the folder cannot be
+    written.
     """
     size = 48 if size is None else size
     if size not in range(32, 129, 16):
         raise CourseError(f"The size is {size}: give a multiple of 16 from 32 to 128.")
-    cache = Path(cache)
+    if fit not in FITS:
+        raise CourseError(f"'{fit}' is no way to fit a picture: use crop or pad.")
+    told, entries = getattr(entries, "notes", []), list(entries)
+    cache, key = Path(cache), _key(entries, [2, size, name, fit, told])
+    if _is_whole(cache / key):
+        return Prepared(cache / key)
     try:
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as listing:
-            key, total = _list(entries, listing, [1, size, name])
-            if _facts(cache).get("key") != key:
-                _begin(cache, key)
-                _append(cache / "looks.jsonl", _listed(listing), _first_look, total, "looking")
-                frame = _frame(cache, size)
-                _read_all(cache, listing, total, frame)
-                _finish(cache, key, name, frame)
+        must_be_writable(cache)
+        with _alone(cache / "lock"):
+            if not _is_whole(cache / key):  # the other process may have made it
+                for left in cache.glob("cache-*"):  # of other clips, or of a process that was ended
+                    shutil.rmtree(left, ignore_errors=True)
+                aside = Path(tempfile.mkdtemp(prefix="cache-", suffix=".part", dir=cache))
+                try:
+                    _write(entries, aside, size, name, fit, told)
+                    os.rename(aside, cache / key)
+                finally:
+                    shutil.rmtree(aside, ignore_errors=True)
+            return Prepared(cache / key)
     except OSError as error:
         raise CourseError(f"Cannot write {cache} ({error.strerror or error}): free some space, "
                           f"or choose a folder that you may write to.") from None
-    return Prepared(cache)
 
 
-def _list(entries, listing, key):
-    """Write entries to a file, a JSON line each; returns a hash of all that is read and how many.
+def _key(entries, settings):
+    """The name of a cache: a hash of all that is read.
 
     A file counts by its name, size and time: reading 20,000 films to hash them would take hours.
     """
-    key, total = hashlib.sha256(json.dumps(key).encode()), 0
+    key = hashlib.sha256(json.dumps(settings).encode())
     for entry in entries:
         try:
             stat = os.stat(entry.path)
             stamp = [stat.st_size, stat.st_mtime_ns]
         except (OSError, ValueError):  # missing, or no name that a file can have
             stamp = None
-        key.update(json.dumps([entry.name, *entry[1:4], stamp]).encode())
-        listing.write(json.dumps(entry, default=str) + "\n")
-        total += 1
-    return key.hexdigest(), total
+        key.update(json.dumps([entry.name, *entry[1:4], entry.fault, stamp]).encode())
+    return f"cache-{key.hexdigest()[:16]}"
 
 
-def _listed(listing):
-    listing.seek(0)
-    return (Entry(*json.loads(line)) for line in listing)
-
-
-def _begin(cache, key):
-    """Empty the cache, unless an interrupted `prepare` of the same clips can be gone on with."""
-    must_be_writable(cache)
-    begun = cache / "begun.txt"
-    if not begun.exists() or begun.read_text() != key or (cache / "clips.json").exists():
-        for name in ("clips.json", "looks.jsonl", "index.jsonl", *(f"{n}.raw" for n in KINDS)):
-            (cache / name).unlink(missing_ok=True)
-        write_whole(begun, key.encode())
-
-
-def _append(path, items, work, total, desc):
-    """Append work(item) to path as a JSON line each, after the lines that are there already."""
-    done = _mend(path)
-    with open(path, "ab") as file, progress(total=total, desc=desc, unit="clip",
-                                            initial=done) as bar:
-        for item in itertools.islice(items, done, None):
-            file.write(json.dumps(work(item)).encode() + b"\n")
-            file.flush()
-            bar.update()
-
-
-def _mend(path):
-    """Cut off the half line that an interruption left; returns the number of whole ones."""
-    done = end = 0
-    with open(path, "ab+") as file:
-        file.seek(0)
-        for line in file:
-            if line.endswith(b"\n"):
-                done, end = done + 1, end + len(line)
-        file.truncate(end)
-    return done
-
-
-def _lines(path):
-    with open(path, encoding="utf-8") as file:
-        yield from map(json.loads, file)
-
-
-def _notes(cache):
-    for line in _lines(cache / "index.jsonl"):
-        for sentence in line["notes"]:
-            yield line["name"], sentence
-
-
-def _facts(cache):
-    """What clips.json says, or {} where the cache is not whole."""
+def _alone(lock):
+    """A lock that one process holds; the system gives it back when that process ends."""
+    lock = filelock.FileLock(lock)
     try:
-        facts = json.loads((cache / "clips.json").read_text(encoding="utf-8"))
-        sizes = {f"{name}.raw": math.prod(facts["shapes"][name]) * np.dtype(kind).itemsize
-                 for name, kind in KINDS.items()} | {"index.jsonl": facts["index"]}
-        whole = all((cache / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return facts if whole else {}
+        return lock.acquire(timeout=0)
+    except filelock.Timeout:
+        print("Another process prepares these clips: waiting for it.", file=sys.stderr)
+        return lock.acquire()
 
 
-def _first_look(entry):
-    """Why a clip is left out, {"out": sentence}, or what `film_reader.look` says of it."""
-    sentence = _refusal(entry)
-    return {"out": sentence} if sentence else look(entry.path)
+def _is_whole(cache):
+    try:
+        return bool(Prepared(cache))
+    except CourseError:
+        return False
+
+
+def _write(entries, folder, size, name, fit, told):
+    """Write a whole cache of entries to an empty folder."""
+    seen = [{"out": out} if (out := _refusal(entry)) else look(entry.path, entry.first, entry.last)
+            for entry in _told(entries, "looking")]
+    frame = frame_of(seen, size)
+    clips = []
+    files = {part: open(folder / f"{part}.raw", "wb") for part in ("video", "audio", "heard")}
+    for entry, first in zip(_told(entries, "preparing"), seen, strict=True):
+        parts, notes = (None, [first["out"]]) if "out" in first else read(entry, frame, fit)
+        for file, part in zip(files.values(), parts or (), strict=bool(parts)):
+            file.write(part.tobytes())
+        clips.append((_said(entry, notes), entry.caption, len(parts[0]) if parts else 0, notes))
+    for file in files.values():
+        file.close()
+    _finish(folder, clips, frame, {"name": name, "notes": told})
+
+
+def _said(entry, notes):
+    """How a clip is named: with its line, where it is the table that must be mended."""
+    table = any(note.startswith(("row", "caption", "missing", "outside")) for note in notes)
+    return entry.name + f", line {entry.line}" * bool(table and entry.line)
+
+
+def _told(entries, what):
+    return progress(iterable=entries, desc=what, unit="clip")
 
 
 def _refusal(entry):
     """Why a clip is left out before its file is opened, or ""."""
+    if entry.fault:
+        return entry.fault
     path, folder = (Path(os.path.abspath(place)) for place in (entry.path, entry.folder or os.sep))
     if entry.folder and not path.is_relative_to(folder):
         return "outside: the path leaves the folder of the clips"
     try:
         if not os.path.isfile(entry.path):
             return "missing: there is no such file"
-        if (words := len(tokens(entry.caption))) > WORDS:
+    except ValueError:
+        return "missing: no file can have this name"
+    return caption_refused(entry.caption)
+
+
+def caption_refused(caption):
+    """Why a caption cannot be used, or ""."""
+    try:
+        if (words := len(tokens(caption))) > WORDS:
             return f"caption refused: it has {words} words, more than {WORDS}"
-    except ValueError as error:
-        return f"caption refused: {error}"
+    except CourseError as error:
+        return f"caption refused: {error}".rstrip(".")
     return ""
 
 
-def _frame(cache, size):
-    """(H, W, C) of all frames, by the median shape of 50 clips spread over those that open."""
-    opened = sum("ratio" in seen for seen in _lines(cache / "looks.jsonl"))
-    looks = (seen for seen in _lines(cache / "looks.jsonl") if "ratio" in seen)
-    ratios = [seen["ratio"] for seen in itertools.islice(looks, 0, None, max(1, -(-opened // 50)))]
-    ratio = float(np.median(ratios)) if ratios else 1.0
+def frame_of(seen, size):
+    """(H, W, C) of all frames, by the median shape of clips that `film_reader.look` has seen."""
+    ratio = float(np.median([first["ratio"] for first in seen if "ratio" in first] or [1.0]))
     H, W = (min(128, max(32, 16 * round(side / 16)))
             for side in (size / ratio ** 0.5, size * ratio ** 0.5))
-    color = any(seen.get("color") for seen in _lines(cache / "looks.jsonl"))
-    return H, W, 3 if color else 1
+    return H, W, 3 if any(first.get("color") for first in seen) else 1
 
 
-def _read_all(cache, listing, total, frame):
-    """Append the pieces of every clip to video, audio and heard, then its line to the index."""
-    items = zip(_listed(listing), _lines(cache / "looks.jsonl"), strict=True)
-    with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(open(cache / f"{name}.raw", "ab")) for name in GROWING]
-        _cut_back(cache / "index.jsonl", files, [FRAMES * math.prod(frame), 2 * SAMPLES, 1])
-
-        def taken(item):
-            entry, seen = item
-            parts, notes = (None, [seen["out"]]) if "out" in seen else read(entry, frame)
-            for file, part in zip(files, parts or (), strict=bool(parts)):
-                file.write(part.tobytes())
-                file.flush()  # before the line that says that it is there
-            return {"name": entry.name, "caption": entry.caption, "notes": notes,
-                    "pieces": len(parts[0]) if parts else 0}
-        _append(cache / "index.jsonl", items, taken, total, "preparing")
-
-
-def _cut_back(index, files, sizes):
-    """Cut the growing files to the pieces that the index knows; sizes: bytes of a piece."""
-    _mend(index)
-    pieces = sum(line["pieces"] for line in _lines(index))
-    if any(file.tell() < pieces * size for file, size in zip(files, sizes, strict=True)):
-        index.write_bytes(b"")  # the machine stopped before all was on the disk: anew
-        pieces = 0
-    for file, size in zip(files, sizes, strict=True):
-        file.truncate(pieces * size)
+def _finish(folder, clips, frame, facts):
+    """Number the words and the captions that are used, and write what is known of the clips."""
+    used = [(caption, pieces) for _, caption, pieces, _ in clips if pieces]
+    if not used:
+        _none(clips, facts["name"])
+    words = vocabulary(caption for caption, _ in used)
+    rows = encode([caption for caption, _ in used], words).numpy()             # (used, L)
+    _, which = np.unique(rows, axis=0, return_inverse=True)
+    counts = [pieces for _, pieces in used]
+    for name, values in (("ids", rows), ("which", which.reshape(-1))):
+        values.repeat(counts, axis=0).astype(KINDS[name]).tofile(folder / f"{name}.raw")
+    P = sum(counts)
+    shapes = {"video": (P, FRAMES, *frame), "audio": (P, SAMPLES), "heard": (P,),
+              "ids": (P, rows.shape[1]), "which": (P,)}
+    facts |= {"clips": clips, "vocabulary": words, "shapes": shapes}
+    write_whole(folder / FACTS, json.dumps(facts).encode())
 
 
-def _finish(cache, key, name, frame):
-    """Number the words and the captions that are used, and write clips.json: the cache is whole."""
-    words, length, clips, used, pieces = set(), 0, 0, 0, 0
-    for line in _lines(cache / "index.jsonl"):
-        clips += 1
-        if line["pieces"]:
-            used, pieces = used + 1, pieces + line["pieces"]
-            words.update(found := tokens(line["caption"]))
-            length = max(length, len(found))
-    if not pieces:
-        (cache / "begun.txt").unlink()  # mended files are looked at anew
-        _none(cache, name, clips)
-    words = Vocabulary(("", *sorted(words)))
-    _write_ids(cache, words, length)
-    shapes = {"video": (pieces, FRAMES, *frame), "audio": (pieces, SAMPLES), "heard": (pieces,),
-              "ids": (pieces, length), "which": (pieces,)}
-    facts = {"key": key, "name": name, "clips": clips, "used": used, "vocabulary": words,
-             "shapes": shapes, "index": (cache / "index.jsonl").stat().st_size}
-    write_whole(cache / "clips.json", json.dumps(facts).encode())
-
-
-def _none(cache, name, clips):
+def _none(clips, name):
     if not clips:
         raise CourseError(f"There are no {name} to prepare: give at least one entry.")
-    why = "; ".join(f"{file}: {sentence.rstrip('.')}"
-                    for file, sentence in itertools.islice(_notes(cache), 3))
-    raise CourseError(f"None of the {clips} {name} can be used ({why}): mend the files or their "
-                      f"captions.")
-
-
-def _write_ids(cache, words, length):
-    known = {}
-    with open(cache / "ids.raw", "wb") as ids, open(cache / "which.raw", "wb") as which:
-        for line in _lines(cache / "index.jsonl"):
-            if line["pieces"]:
-                row = words.encode([tokens(line["caption"])], length)[0].numpy().astype(np.int32)
-                digest = hashlib.blake2b(row.tobytes(), digest_size=8).digest()
-                ids.write(row.tobytes() * line["pieces"])
-                which.write(np.int64(known.setdefault(digest, len(known))).tobytes()
-                            * line["pieces"])
+    why = "; ".join(f"{file}: {notes[-1].rstrip('.')}" for file, *_, notes in clips[:3])
+    raise CourseError(f"None of the {len(clips)} {name} can be used ({why}): mend the files or "
+                      f"their captions.")

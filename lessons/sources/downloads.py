@@ -1,8 +1,7 @@
 """Real data, verified: handwritten digits (MNIST), spoken ones (FSDD), and human actions (KTH).
 
-A file that is already in the cache and has the right content is never downloaded again, and a
-download that was interrupted goes on where it stopped. The cache is the folder named by the
-environment variable LESSONS_DATA_HOME, else one in the user's own cache.
+A file that is already in the cache and has the right content is never downloaded again. The cache
+is the folder named by the environment variable LESSONS_DATA_HOME, else one in the user's own cache.
 """
 
 import gzip
@@ -10,6 +9,7 @@ import hashlib
 import io
 import os
 import re
+import sys
 import tarfile
 import wave
 import zlib
@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pooch
-import requests
 import torch
 
 from lessons.engine.progress import progress
@@ -50,6 +49,7 @@ SPOKEN_SHA256 = "8fed8b0b058a7efa7544bbb3e8e98607ecdcbd47a2f0ea31139cab18a6b679c
 
 RECORDING = re.compile(r"[^/]+/recordings/(\d_[a-z]+_\d+)\.wav")  # digit, speaker, index
 LARGEST = 1_000_000  # bytes of a recording; the longest has 36,568
+PATIENCE = 3, 5      # seconds: to reach a mirror, and until its next bytes come
 
 
 def data_home():
@@ -159,66 +159,28 @@ def _fetch(folder, name, addresses, read):
     for address in addresses:
         try:
             return _from(address, path, read)
-        except (requests.RequestException, ValueError):
-            continue  # no network, a mirror that is down, or a wrong content
-        except OSError as error:
-            raise CourseError(f"Cannot write {path} ({error.strerror or error}): free some space, "
-                              f"or let LESSONS_DATA_HOME name another folder.") from None
+        except (OSError, ValueError) as error:
+            # no network, a mirror that is down, or a wrong content have no number; a full disk has
+            if getattr(error, "errno", None):
+                raise CourseError(f"Cannot write {path} ({error.strerror}): free some space, or "
+                                  f"let LESSONS_DATA_HOME name another folder.") from None
     raise CourseError(f"The file {path} {found} and cannot be downloaded: connect to the network, "
                       f"or save {addresses[0]} there.")
 
 
 def _from(address, path, read):
-    """What read gives of the file at address, which gets its name, path, only when it is right.
-
-    Until then it is beside, with ".part" behind its name, where an interrupted download stays.
-    """
-    part = path.with_name(path.name + ".part")
-    resumed = part.exists()
+    """What read gives of the file at address, which gets its name, path, only when it is right."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    print(f"Downloading {path.name} from {address.split('/')[2]} ...", file=sys.stderr)
     try:
-        _download(address, part)
+        with progress(total=1, desc=path.name, unit="B", unit_scale=True, delay=2) as bar:
+            pooch.HTTPDownloader(bar, timeout=PATIENCE)(address, part, None)
         value = read(part.read_bytes())
-    except requests.RequestException:  # some are ValueErrors, too
-        raise
-    except ValueError:
+        os.replace(part, path)
+    finally:
         part.unlink(missing_ok=True)
-        if resumed:  # its beginning may be what was wrong
-            return _from(address, path, read)
-        raise
-    os.replace(part, path)
     return value
-
-
-def _download(address, part):
-    """Download address into part, or only the rest of it where part has a beginning.
-
-    Raises requests.RequestException, ValueError where the server knows no such rest, or OSError.
-    """
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"Accept-Encoding": "identity"}  # the file as it is, so that its bytes can be counted
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    with requests.get(address, headers=headers, stream=True, timeout=20) as answer:
-        if answer.status_code == 416:
-            raise ValueError("the file ends before the part does")
-        answer.raise_for_status()
-        have = have if answer.status_code == 206 else 0  # else it sends everything
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "ab" if have else "wb") as file:
-            _copy(answer, file, total)
-    if total and part.stat().st_size < total:
-        raise requests.ConnectionError("the connection was lost")
-
-
-def _copy(answer, file, total):
-    """Write what is left of a download of `total` bytes (None: not known) to an open file."""
-    with progress(total=total, initial=file.tell(), desc=f"downloading {Path(file.name).stem}",
-                  unit="B", unit_scale=True, disable=total is not None and total < 1e6) as bar:
-        for chunk in answer.iter_content(1 << 14):
-            file.write(chunk)
-            bar.update(len(chunk))
 
 
 def _verified(content, sha256):

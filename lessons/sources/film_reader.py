@@ -1,12 +1,16 @@
 """A film read as a stream: the pictures and the sound that its pieces of 2 seconds need.
 
+What a file's header says of length and number of frames is often wrong, so its packets are counted
+first; then only those are decoded that the pieces need.
+
 Axes: n pieces, FRAMES frames of H x W pixels with C channels, SAMPLES of sound.
 """
 
-import contextlib
+import io
 import itertools
 import math
 import os
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -16,213 +20,453 @@ PIECES, SHORTEST = 8, 0.5      # at most so many pieces of a clip; seconds that 
 SILENT = 32                    # of 32768: sound that stays below, by 60 dB, is none
 TEXTS = ("tty", "concat", "hls", "dash")  # what FFmpeg would show as a film, or a list of files
 BROKEN = av.FFmpegError, ValueError  # what decoding a bad file may raise
+LARGEST = 8192 * 4320          # pixels of a frame: 8K
+PACKETS = 500_000              # of the picture that are counted: over 5 hours at 25 a second
+WORK = 4e10                    # pixels that are decoded of one film: 20,000 frames of 1080p
+HOLE = 2.0                     # seconds without a new picture that count as a gap
 
 
-def _open(path):
-    """A file as a container of PyAV; no address is followed, and odd titles do no harm."""
-    return av.open(os.path.abspath(path), options={"protocol_whitelist": "file"},
-                   metadata_errors="ignore")
+class TooLarge(ValueError):
+    """A film that would take more time or memory than is given to one."""
 
 
-def look(path):
-    """What a first look at a clip says: why it is left out, or {"ratio": W / H, "color": bool}."""
-    try:
-        with _open(path) as container:
-            if container.format.name in TEXTS:
-                return {"out": "not readable as a video: it is a text"}
-            if not container.streams.video:
-                return {"out": "no video: the file has sound only"}
-            stream = container.streams.video[0]
-            if (frame := next(container.decode(stream), None)) is None:
-                return {"out": "no frames"}
-            color = _is_color(frame)
-            with contextlib.suppress(*BROKEN):
-                if not color and container.duration:  # many films begin in black
-                    container.seek(container.duration // 2)
-                    color = _is_color(next(container.decode(stream), frame))
-            width, height = frame.width * _stretch(stream), frame.height
-            ratio = height / width if _turns(frame) % 2 else width / height
-            return {"ratio": ratio, "color": color}
-    except BROKEN as error:
-        return {"out": _unreadable(error)}
+def _open(source):
+    """A file (a path, or its bytes) as a container of PyAV; no address is followed, odd titles do
+    no harm, and no frame above LARGEST is decoded."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else os.path.abspath(source)
+    return av.open(file, metadata_errors="ignore", options={
+        "protocol_whitelist": "file", "max_pixels": str(LARGEST)})
 
 
-def _unreadable(error):
-    return f"not readable as a video: {getattr(error, 'strerror', None) or error}"
+class Span(NamedTuple):
+    """A stretch of film without a gap: seconds of the file, counted anew in each part."""
 
-
-def _turns(frame):
-    """Quarter turns that a telephone's film wants, anticlockwise."""
-    return round(getattr(frame, "rotation", 0) / 90) % 4
-
-
-def _stretch(stream):
-    """How wide a pixel of the film is, in its heights."""
-    return float(stream.sample_aspect_ratio or 1)
-
-
-def _is_color(frame):
-    pixels = frame.reformat(64, 64, "rgb24").to_ndarray().astype(int)
-    return bool((np.ptp(pixels, axis=-1) > 24).mean() > 0.001)  # compression leaves a tint
-
-
-def read(entry, frame):
-    """A clip as (video uint8 (n, FRAMES, H, W, C), audio int16 (n, SAMPLES), heard bool (n,)) and
-    sentences on what is missing; None and sentences where nothing can be used."""
-    try:
-        with _open(entry.path) as container:
-            film = Film(container, entry)
-            film.read(frame)
-    except BROKEN as error:
-        return None, [_unreadable(error)]
-    video, notes = film.pieces()
-    if video is None:
-        return None, notes
-    audio = np.zeros((len(video), SAMPLES), np.int16)
-    try:
-        hear(entry.path, film.start + 2 * film.chosen[:len(video)], audio)
-    except BROKEN:
-        notes.append("sound damaged: from there on the clip is silent")
-    if film.short:
-        audio[0, round(film.end * RATE):] = 0  # a held frame is silent
-    return (video, audio, (abs(audio.astype(np.int32)) > SILENT).any(axis=1)), notes
+    part: int
+    start: float
+    end: float
 
 
 class Film:
-    """The frames of one clip that its pieces need: those on the screen at 0, 1/8, 2/8 ... s of it.
+    """The picture of one film, surveyed: which stream, and when it has something to show.
 
-    start: of the clip in its file; end, seconds: how long it lasts, as read and as the file says.
+    source: a path or bytes; first, last: frames that are used, from 0, last excluded. spans: a list
+    of Span, in order; `part` counts how often the time stamps begin anew, as where two films were
+    joined. missing: seconds that the file claims to have beyond what is there. Raises one of BROKEN
+    for what cannot be read.
     """
 
-    def __init__(self, container, entry):
-        self.container, self.entry = container, entry
-        self.stream = container.streams.video[0]
-        self.stream.thread_type = "AUTO"
-        self.step = 1 / rate if (rate := self.stream.average_rate) else 0
-        self.start, self.end, self.seconds = 0.0, 0.0, self._seconds()
-        self.whole = max(1, math.ceil(self.seconds * FPS - 0.01) // FRAMES)
-        self.chosen = np.linspace(0, self.whole - 1, min(self.whole, PIECES)).round().astype(int)
-        self.taken, self.damaged, self.short = [], False, False
+    def __init__(self, source, first=None, last=None):
+        self.source, self.damaged, self.decoded, self.end = source, "", 0, None
+        with _open(source) as container:
+            self._must_be_film(container)
+            self.index, rows, ends = self._survey(container)
+            stream = container.streams[self.index]
+            self.unit = float(stream.time_base)
+            self.stretch = float(stream.sample_aspect_ratio or 1)  # width of a pixel, in its height
+            raw = container.start_time is None and stream.codec_context.framerate
+            rate = raw or stream.average_rate or stream.guessed_rate or 25
+            self.spans = self._timeline(rows, 1 / float(rate), first, last)
+            claimed = (container.duration or 0) / 1e6 + max(0, (container.start_time or 0) / 1e6)
+            if container.format.name == "avi":
+                claimed = stream.frames / float(rate)
+            tells = container.format.name.startswith(("mov", "matroska", "avi"))
+            self.missing = claimed - max(ends) if tells else 0.0
+            self.loops = container.format.name in ("gif", "apng") and self._loops()
 
-    def _seconds(self):
-        """How long the clip is by its file's own word; without one its packets are counted."""
-        stream, (_, _, first, last, _) = self.stream, self.entry
-        if stream.frames and self.step:
-            seconds = float(stream.frames * self.step)
-        elif stream.duration or self.container.duration:
-            seconds = float(stream.duration * stream.time_base if stream.duration
-                            else self.container.duration / 1e6)
-        else:
-            with _open(self.entry.path) as again:
-                seconds = float(stream.time_base * max(
-                    (packet.pts or 0) + (packet.duration or 0) for packet in again.demux(video=0)))
-        end = seconds if last is None else min(seconds, last * self.step)
-        return float(end - (first or 0) * self.step)
+    @property
+    def seconds(self):
+        """How long there is something to see."""
+        return sum(span.end - span.start for span in self.spans)
 
-    def read(self, frame):
-        """Decode until all frames wanted are taken, as uint8 (H, W, C), or the clip ends."""
-        # (n, FRAMES) -> (n * FRAMES,) in seconds
-        wanted = ((self.chosen[:, None] * FRAMES + np.arange(FRAMES)) / FPS).ravel()
-        held = None
+    def _must_be_film(self, container):
+        if container.format.name in TEXTS:
+            raise ValueError("it is a text")
+        if container.format.name.startswith("webp"):
+            raise ValueError("WebP cannot be read here, save it as GIF or MP4")
+        sizes = [(stream.width, stream.height) for stream in container.streams.video]
+        if sizes and (0, 0) == max(sizes) or any(w * h > LARGEST for w, h in sizes):
+            raise TooLarge("its frames have no size, or more than 8192 x 4320 pixels")
+
+    def _loops(self):
+        """Whether a GIF or an animated PNG says that it is to be repeated."""
+        with io.BytesIO(self.source) if isinstance(self.source, bytes) else \
+                open(self.source, "rb") as file:
+            start = file.read(2 ** 16)
+        return any(mark in start for mark in (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"acTL"))
+
+    def _survey(self, container):
+        """The number of the best video stream, its packets, and when each stream ends, seconds.
+
+        A packet: time of its picture, time of its decoding, seconds, is key, is shown; NaN where
+        the file does not say. The best stream moves, and is the largest; a cover picture is none.
+        """
+        videos = {stream.index: stream for stream in container.streams.video
+                  if not int(getattr(stream, "disposition", 0)) & 0x400}  # an attached picture
+        rows, ends, count = {index: [] for index in videos}, {}, 0
         try:
-            for time, picture in self._frames():
-                self.start = time if held is None else self.start
-                self.end = time - self.start
-                for _ in range(np.searchsorted(wanted, self.end - 0.001) - len(self.taken)):
-                    self.taken.append(_pixels(held, _stretch(self.stream), frame))
-                held = picture
-                if len(self.taken) == len(wanted):
-                    return
+            for packet in container.demux():
+                if not packet.size or packet.time_base is None:
+                    continue
+                unit, index = float(packet.time_base), packet.stream.index
+                pts, dts = (math.nan if value is None else value * unit
+                            for value in (packet.pts, packet.dts))
+                lasts = (packet.duration or 0) * unit
+                ends[index] = max(ends.get(index, 0), np.nan_to_num(pts) + lasts)
+                if index in rows:
+                    rows[index].append((pts, dts, lasts, packet.is_keyframe,
+                                        not packet.is_discard))
+                    count += 1
+                if count == PACKETS:
+                    break
         except BROKEN:
-            self.damaged = True
+            pass  # what lies before is used, and what the file claims beyond it is missing
+        if not videos:
+            raise ValueError("no video: the file has sound only")
+        best = max(videos, key=lambda index: (len(rows[index]) > 1,
+                                              videos[index].width * videos[index].height))
+        if not rows[best]:
+            raise ValueError("no frames")
+        return best, np.array(rows[best], np.float64), list(ends.values())
 
-    def _frames(self):
-        """(time, picture) from first to last, then the time when the clip ends with None.
+    def _timeline(self, rows, step, first, last):
+        """Spans of the frames from first to last; keeps what `_runs` needs of the packets."""
+        pts, dts, lasts, key, shown = rows.T
+        self.timed = not np.isnan(pts).any()
+        pts = np.where(np.isnan(pts), dts, pts)
+        if np.isnan(pts).any():  # a raw stream
+            pts = dts = np.arange(len(pts)) * step
+        known = dts[~np.isnan(dts)]
+        self.part = np.zeros(len(pts), int)
+        if len(known):  # decoding goes on in time, but where a file was joined to another
+            at = np.maximum.accumulate(np.where(np.isnan(dts), 0, np.arange(len(dts))))
+            self.part[1:] = np.cumsum(np.diff(np.nan_to_num(dts[at], nan=known[0])) < -0.5)
+        self.time, self.key = pts, key > 0
+        shown = (shown > 0) & (np.cumsum(self.key) > 0 if self.key.any() else True)
+        order = np.lexsort((pts[shown], self.part[shown]))
+        part, pts, lasts = (row[shown][order] for row in (self.part, pts, lasts))
+        steps = np.diff(pts)[np.diff(part) == 0]
+        self.step = float(np.median(steps[steps > 1e-6])) if (steps > 1e-6).any() else step
+        hole = max(HOLE, 4 * self.step)
+        lasts = np.where((lasts > 0) & (lasts <= hole), lasts, self.step)
+        ends = np.append(pts[1:], np.inf)
+        ends = np.where((np.append(part[1:], -1) != part) | (ends - pts > hole), pts + lasts, ends)
+        part, pts, ends = part[first:last], pts[first:last], ends[first:last]
+        cuts = np.flatnonzero((pts[1:] != ends[:-1]) | (np.diff(part) != 0)) + 1
+        return [Span(int(part[some[0]]), float(pts[some[0]]), float(ends[some[-1]]))
+                for some in np.split(np.arange(len(pts)), cuts) if len(some)]
+
+    def _runs(self, moments):
+        """Which packets show the moments, sorted (part, time): a list of [first, last, moment that
+        is seen last]. A run begins with a key frame, since others are drawn from those before."""
+        runs = []
+        for part, time in moments:
+            inside = (self.part == part) & (self.time <= time + 1e-3)
+            if not self.timed:
+                begin = int(np.argmax(self.key))
+                stop = int(inside.nonzero()[0].max(initial=0)) + 32  # they come in any order
+            else:
+                keys = np.flatnonzero(inside & self.key)
+                begin = keys[np.argmax(self.time[keys])] if len(keys) else \
+                    int(np.argmax(self.part == part))
+                stop = int(inside.nonzero()[0].max(initial=begin))
+            if runs and begin <= runs[-1][1] + 1:
+                runs[-1][1:] = max(stop, runs[-1][1]), (part, time)
+            else:
+                runs.append([int(begin), stop, (part, time)])
+        return runs
+
+    def pictures(self, moments):
+        """The picture on the screen at each moment (part, seconds), sorted, until one is missing:
+        then `damaged` says why."""
+        waiting, held = list(moments)[::-1], None
+        try:
+            for moment, picture in self._frames(moments):
+                while waiting and waiting[-1] < moment and (held or picture):
+                    yield held or picture
+                    waiting.pop()
+                held, self.end = picture or held, moment
+                if not waiting:
+                    return
+        except BROKEN as error:
+            self.damaged = str(error) if isinstance(error, TooLarge) else "damaged"
+
+    def _frames(self, moments):
+        """((part, time), picture) of the runs; after each run ((part, time just behind), None).
 
         A picture without a proper time follows the one before by the frame rate.
         """
-        _, _, first, last, _ = self.entry
-        time = end = -self.step
-        try:
-            for number, picture in enumerate(self.container.decode(self.stream)):
-                late = picture.time is not None and (picture.time > time or not number)
-                time = float(picture.time if late else time + self.step)
-                if last is not None and number >= last:
-                    end = time
-                    break
-                if picture.is_corrupt and number:
-                    raise ValueError("corrupt")
-                lasts = getattr(picture, "duration", 0) * (picture.time_base or 0)
-                end = time + float(lasts or self.step)
-                if number >= (first or 0):
-                    yield time, picture
-        except BROKEN:
-            yield end, None
-            raise
-        yield end, None
+        runs, part = self._runs(moments), 0
+        time = None if self.timed else self.time[runs[0][0]] - self.step
+        with _open(self.source) as container:
+            stream = container.streams[self.index]
+            stream.thread_type = "SLICE"  # threads by frames hold many in memory
+            coder = stream.codec_context
+            coder.options = {"max_pixels": str(LARGEST)}
+            packets = (packet for packet in container.demux(stream) if packet.size)
+            for number, packet in enumerate(packets):
+                if not runs:
+                    return
+                begin, stop, seen = runs[0]
+                if number < begin:
+                    continue
+                clean = self.time[begin] if self.timed else -math.inf
+                if number == begin and self.timed:
+                    part, time = int(self.part[begin]), None
+                pictures = coder.decode(packet)
+                if number == stop:
+                    pictures = itertools.chain(pictures, coder.decode(None))
+                for picture in pictures:
+                    part, time = self._moment(picture, part, time)
+                    if picture.is_corrupt and time > clean:
+                        raise ValueError("corrupt")
+                    yield (part, time - 1e-3), picture
+                if number == stop:
+                    yield (seen[0], seen[1] + 1e-3), None
+                    coder.flush_buffers()
+                    runs.pop(0)
+            for picture in coder.decode(None) if runs else ():  # fewer packets than a raw run wants
+                part, time = self._moment(picture, part, time)
+                yield (part, time - 1e-3), picture
+            for *_, (last, seen) in runs:
+                if last == part and time is not None and seen < time + 1.5 * self.step:
+                    yield (last, seen + 1e-3), None
 
-    def pieces(self):
-        """(video uint8 (n, FRAMES, H, W, C), sentences), or (None, sentences) without a piece."""
-        notes, missing = [], len(self.taken) < FRAMES * len(self.chosen)
-        if self.damaged or missing and self.end < self.seconds - 0.5:
-            notes.append(f"damaged or cut off: only its first {self.end:.1f} seconds can be read")
-        if not self.taken or self.end < SHORTEST - 0.001:
-            return None, [*notes, f"too short: it lasts {max(0, self.end):.2f} seconds, less than "
-                          f"{SHORTEST}"]
-        self.short = len(self.taken) < FRAMES
-        if self.short:
-            notes.append("shorter than 2 seconds: its last frame is held, in silence")
-            self.taken += self.taken[-1:] * (FRAMES - len(self.taken))
-        elif self.whole > PIECES:
-            notes.append(f"longer than 16 seconds: {PIECES} pieces spread over its "
-                         f"{self.seconds:.0f} seconds are used")
-        elif not notes and (rest := self.seconds - 2 * self.whole) >= SHORTEST:
-            notes.append(f"its end fills no piece of 2 seconds: {rest:.1f} seconds are not used")
-        taken = self.taken[:len(self.taken) // FRAMES * FRAMES]
-        return np.stack(taken).reshape(-1, FRAMES, *taken[0].shape), notes  # (n, FRAMES, H, W, C)
+    def _moment(self, picture, part, time):
+        """(part, time) of a picture that comes after the one at (part, time)."""
+        self.decoded += picture.width * picture.height + 60_000  # what a frame costs besides
+        if self.decoded > WORK:
+            raise TooLarge("it takes too long to decode")
+        now = None if picture.pts is None else picture.pts * self.unit
+        if time is None:
+            return part, 0.0 if now is None else now
+        if now is not None and now < time - 0.5:
+            return part + 1, now
+        return part, time + self.step if now is None or now <= time else now
 
 
-def _pixels(picture, stretch, frame):
-    """A picture uint8 (H, W, C) that covers the frame; what is over on two sides is cut off."""
+def look(source, first=None, last=None):
+    """What a first look at a clip says: why it is left out, or {"ratio": W / H, "color": bool}."""
+    try:
+        film = Film(source, first, last)
+        if not film.spans:
+            return {"out": "too short: it has no frame in this range"}
+        middle = film.spans[len(film.spans) // 2]  # many films begin in black
+        moments = [film.spans[0][:2], (middle.part, (middle.start + middle.end) / 2)]
+        if not (seen := list(film.pictures(moments))):
+            return {"out": _unreadable(film.damaged or "it has no pictures")}
+    except BROKEN as error:
+        return {"out": _unreadable(error)}
+    picture = seen[0]
+    ratio = picture.width * film.stretch / picture.height
+    return {"ratio": 1 / ratio if _matrix(picture)[0] else ratio,
+            "color": any(_is_color(picture) for picture in seen)}
+
+
+def _unreadable(error):
+    why = str(getattr(error, "strerror", None) or error)
+    if isinstance(error, TooLarge):
+        return f"too large: {why}"
+    return why if why.startswith("no ") else f"not readable as a video: {why}"
+
+
+def _matrix(picture):
+    """How players lay a picture: (are its axes exchanged, is it mirrored, is it upside down).
+
+    x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2): a turn that is no quarter of a circle is
+    read as the nearest one.
+    """
+    side = [data for data in picture.side_data if data.type.name == "DISPLAYMATRIX"]
+    a, b, _, c, d = np.frombuffer(bytes(side[0]), "<i4")[:5] if side else (1, 0, 0, 0, 1)
+    exchanged = max(abs(int(b)), abs(int(c))) > max(abs(int(a)), abs(int(d)))
+    return (True, c < 0, b < 0) if exchanged else (False, a < 0, d < 0)
+
+
+def _is_color(picture):
+    pixels = picture.reformat(64, 64, "rgb24").to_ndarray().astype(int)
+    return bool((np.ptp(pixels, axis=-1) > 24).mean() > 0.001)  # compression leaves a tint
+
+
+def read(entry, frame, fit="crop"):
+    """A clip as (video uint8 (n, FRAMES, H, W, C), audio int16 (n, SAMPLES), heard bool (n,)) and
+    sentences on what is missing; None and sentences where nothing can be used.
+
+    entry: has path (or bytes), first and last; fit: "crop" fills the frame and cuts off what is
+    over on two sides, "pad" shows all of the picture between black bars.
+    """
+    try:
+        film = Film(entry.path, entry.first, entry.last)
+    except BROKEN as error:
+        return None, [_unreadable(error)]
+    starts, phases, notes = _pieces(film)
+    if not len(starts):
+        return None, notes
+    # (n, 1, 2) + (FRAMES, 2) -> (n FRAMES, 2)
+    order = np.argsort(phases, kind="stable")
+    moments = [(part, start + phase) for part, start in starts for phase in phases[order]]
+    pictures = list(itertools.islice(
+        (_pixels(picture, film.stretch, frame, fit, notes)
+         for picture in film.pictures(moments)), len(moments)))
+    if film.damaged or len(pictures) < len(moments) or film.missing > max(0.25, 2 * film.step):
+        notes.insert(0, _damage(film))
+    if not (n := len(pictures) // FRAMES):
+        return None, notes
+    # (n FRAMES, H, W, C) -> (n, FRAMES, H, W, C)
+    video = np.stack(pictures[:n * FRAMES]).reshape(n, FRAMES, *frame)[:, np.argsort(order)]
+    audio = np.zeros((n, 2, SAMPLES), np.float32)
+    try:
+        hear(entry.path, starts[:n], audio)
+    except BROKEN:
+        notes.append("sound damaged: from there on the clip is silent")
+    if film.seconds < SAMPLES / RATE:
+        audio[..., round(film.seconds * RATE):] = 0  # a held frame is silent
+    audio = _mono(audio)
+    return (video, audio, (abs(audio.astype(np.int32)) > SILENT).any(axis=1)), notes
+
+
+def _damage(film):
+    if film.damaged not in ("", "damaged"):
+        return f"too large: {film.damaged}, only what could be decoded before is used"
+    seconds = film.seconds
+    if film.damaged:  # from the last picture on; with gaps before it, those count too
+        seconds = max(0.0, film.end[1] - film.spans[0].start) if film.end else 0.0
+    return f"damaged or cut off: only its first {seconds:.1f} seconds can be read"
+
+
+def _pieces(film):
+    """Where the pieces of a film begin, a list of (part, time), the seconds in a piece at which its
+    frames are taken (FRAMES,), and sentences."""
+    phases, notes, starts = np.arange(FRAMES) / FPS, [], []
+    for part, start, end in film.spans:
+        whole = math.ceil((end - start) * FPS - 0.01) // FRAMES
+        starts += [(part, start + 2 * k) for k in range(whole)]
+    if len(film.spans) > 1:
+        notes.append(f"gaps or joins: its {len(film.spans)} stretches without one are used, "
+                     f"{film.seconds:.1f} seconds in all")
+    if not starts:
+        span = max(film.spans, key=lambda span: span.end - span.start, default=Span(0, 0, 0))
+        length = span.end - span.start
+        if film.loops and length > 1.5 * film.step:
+            return [span[:2]], phases % length, [*notes, f"a loop of {length:.2f} seconds: it is "
+                                                         f"repeated until 2 seconds are full"]
+        if length < SHORTEST - 0.001:
+            return [], phases, [*notes, f"too short: it lasts {length:.2f} seconds, less than "
+                                        f"{SHORTEST}"]
+        phases = np.minimum(phases, length - 0.002)
+        return [span[:2]], phases, [*notes, "shorter than 2 seconds: its last frame is held, in "
+                                            "silence"]
+    if len(starts) > PIECES:
+        chosen = np.linspace(0, len(starts) - 1, PIECES).round().astype(int)
+        starts = [starts[k] for k in chosen]
+        notes.append(f"longer than 16 seconds: {PIECES} pieces spread over its "
+                     f"{film.seconds:.0f} seconds are used")
+    elif len(film.spans) == 1 and (rest := film.seconds - 2 * len(starts)) >= SHORTEST:
+        notes.append(f"its end fills no piece of 2 seconds: {rest:.1f} seconds are not used")
+    return starts, phases, notes
+
+
+def _pixels(picture, stretch, frame, fit, notes):
+    """A picture uint8 (H, W, C) as `read` fits it; notes: what is lost is said there, once."""
     H, W, C = frame
-    turns = _turns(picture)
-    h, w = (W, H) if turns % 2 else (H, W)
-    scale = max(h / picture.height, w / (picture.width * stretch))
-    high = max(h, round(picture.height * scale))
-    wide = max(w, round(picture.width * stretch * scale))
-    rgb = picture.reformat(wide, high, "rgb24", interpolation="AREA").to_ndarray()
-    top, left = (high - h) // 2, (wide - w) // 2
-    rgb = np.rot90(rgb[top:top + h, left:left + w], turns)
+    exchanged, mirrored, upside_down = _matrix(picture)
+    h, w = (W, H) if exchanged else (H, W)
+    sides = h / picture.height, w / (picture.width * stretch)
+    scale = min(sides) if fit == "pad" else max(sides)
+    if fit == "crop" and (lost := 1 - min(sides) / max(sides)) > 0.05:
+        side = "width" if (sides[0] > sides[1]) != exchanged else "height"
+        note = f"cropped: {100 * lost:.0f} % of its {side} is cut off, --fit pad keeps it"
+        notes.extend([note] if note not in notes else [])
+    high, wide = max(1, round(picture.height * scale)), max(1, round(picture.width * stretch
+                                                                     * scale))
+    hdr = getattr(picture, "color_trc", 0) in TRANSFERS
+    rgb = picture.reformat(wide, high, "rgb48le" if hdr else "rgb24",
+                           interpolation="AREA").to_ndarray()
+    rgb = _tone_mapped(rgb / 65535, TRANSFERS[picture.color_trc], notes) if hdr else rgb
+    rgb = _centred(rgb, h, w)
+    rgb = rgb.swapaxes(0, 1) if exchanged else rgb                             # (H, W, 3)
+    rgb = rgb[::-1 if upside_down else 1, ::-1 if mirrored else 1]
     return rgb if C == 3 else rgb.mean(axis=-1, keepdims=True).round().astype(np.uint8)
 
 
-def hear(path, starts, audio):
-    """Lay the sound of a file into audio int16 (n, SAMPLES), pieces that start at starts (n,) s.
+def _centred(rgb, h, w):
+    """The middle h x w pixels of a picture, with black where it is smaller."""
+    for axis, size in enumerate((h, w)):
+        over = rgb.shape[axis] - size
+        rgb = rgb.take(range(max(0, over) // 2, max(0, over) // 2 + min(size, rgb.shape[axis])),
+                       axis)
+        before = max(0, -over) // 2
+        rgb = np.pad(rgb, [(before, max(0, -over) - before) if k == axis else (0, 0)
+                           for k in range(3)])
+    return rgb
 
-    Of several channels the resampler makes a mix: centre whole, front 0.7, rear 0.5. A fader at
-    0.7 turns that of two channels into their mean; six may be too loud together and are clipped.
+
+# High dynamic range -----------------------------------------------------------------------------
+def _pq(signal):
+    """SMPTE ST 2084: a signal in [0, 1] -> light, 1 being white on paper (203 cd/m2)."""
+    power = signal ** (32 / 2523)
+    return 10000 / 203 * (np.maximum(power - 0.8359375, 0)
+                          / (18.8515625 - 18.6875 * power)) ** (8192 / 1305)
+
+
+def _hlg(signal):
+    """ARIB STD-B67 (BT.2100): a signal in [0, 1] -> light on a screen of 1000 cd/m2, over 203."""
+    scene = np.where(signal <= 0.5, signal ** 2 / 3,
+                     (np.exp((signal - 0.55991073) / 0.17883277) + 0.28466892) / 12)
+    luma = scene @ np.array([0.2627, 0.678, 0.0593])
+    return 1000 / 203 * scene * np.maximum(luma, 1e-6)[..., None] ** 0.2
+
+
+TRANSFERS = {16: _pq, 18: _hlg}  # FFmpeg's numbers of the transfer functions
+TO_709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083],
+                   [-0.0182, -0.1006, 1.1187]])  # BT.2087: colours of BT.2020 for a common screen
+
+
+def _tone_mapped(signal, to_light, notes):
+    """HDR pixels in [0, 1] (H, W, 3) -> uint8: light above 3/4 of white is bent towards white."""
+    note = "HDR: brought to the range of a common screen"
+    notes.extend([note] if note not in notes else [])
+    light = np.maximum(to_light(signal) @ TO_709.T, 0)
+    bent = np.where(light < 0.75, light, 1 - 0.25 * np.exp(3 - 4 * light))
+    return (255 * bent ** (1 / 2.2)).round().astype(np.uint8)
+
+
+# Sound ------------------------------------------------------------------------------------------
+def hear(source, starts, audio):
+    """Lay the sound of a file into audio float32 (n, 2, SAMPLES), left and right, in [-1, 1].
+
+    starts: n moments (part, seconds). Of more channels the resampler makes two: front whole, centre
+    and rear 0.7.
     """
-    starts, position = (starts * RATE).round().astype(int), None
-    with _open(path) as container:
-        if not container.streams.audio:
+    places, part, position = [round(start * RATE) for _, start in starts], 0, None
+    with _open(source) as container:
+        if (stream := container.streams.best("audio")) is None:
             return
-        fader = 1.0 if container.streams.audio[0].channels == 1 else 0.5 ** 0.5
-        resampler = av.AudioResampler("fltp", "mono", RATE)
-        for block in itertools.chain(container.decode(audio=0), [None]):
-            for part in resampler.resample(block):
-                at = 0 if part.time is None else round(part.time * RATE)
-                if position is None or part.time is not None and abs(at - position) > RATE // 20:
+        fader = 2 ** 0.5 if stream.channels == 1 else 1.0  # it gives each side 0.7 of one channel
+        resampler = av.AudioResampler("fltp", "stereo", RATE)
+        for block in itertools.chain(container.decode(stream), [None]):
+            for some in resampler.resample(block):
+                at = 0 if some.time is None else round(some.time * RATE)
+                if position is None or some.time is not None and abs(at - position) > RATE // 20:
+                    part += position is not None and at < position - RATE // 2
                     position = at  # a gap; where it is smaller, times are only rounded
-                samples = part.to_ndarray().ravel() * fader * 32768
-                samples = samples.round().clip(-32768, 32767).astype(np.int16)
-                for piece, start in zip(audio, starts, strict=True):
-                    _lay(piece, samples, position - start)
-                position += len(samples)
-            if position is not None and position > starts[-1] + SAMPLES:
+                samples = some.to_ndarray() * fader                            # (2, samples)
+                for piece, start, (where, _) in zip(audio, places, starts, strict=True):
+                    if where == part:
+                        _lay(piece, samples, position - start)
+                position += samples.shape[1]
+            if position is not None and (part, position) > (starts[-1][0], places[-1] + SAMPLES):
                 return
 
 
 def _lay(piece, samples, at):
-    """Write samples to a piece from place at on, as far as they lie in it."""
-    room = piece[max(0, at):max(0, at + len(samples))]
-    room[:] = samples[max(0, -at):][:len(room)]
+    """Write samples (2, ...) to a piece from place at on, as far as they lie in it."""
+    room = piece[:, max(0, at):max(0, at + samples.shape[1])]
+    room[:] = samples[:, max(0, -at):][:, :room.shape[1]]
+
+
+def _mono(audio):
+    """(n, 2, SAMPLES) -> int16 (n, SAMPLES): the mean of both sides, or the louder one where they
+    cancel each other, as where one was recorded upside down."""
+    mixed, power = audio.mean(1), np.square(audio).mean((0, 2))                # (2,)
+    if np.square(mixed).mean() < 0.01 * power.max():
+        mixed = audio[:, power.argmax()]
+    return (mixed * 32768).round().clip(-32768, 32767).astype(np.int16)

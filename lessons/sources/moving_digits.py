@@ -1,7 +1,6 @@
 """Digits that speak: real handwritten digits move, and a real voice says what they are.
 
-`python -m lessons.speaking_digits judge` trains the judge of voices and ships it. The films are
-made where they are needed, so that no two are the same and none is kept.
+The films are made where they are needed, so that no two are the same and none is kept.
 
 Axes: N films, T frames of each, H and W pixels, S samples of sound, B frequencies, C columns.
 """
@@ -52,7 +51,7 @@ class Digits:
     move are those of training. Raises CourseError where the data are neither here nor to be had.
     """
 
-    vocabulary, shape = VOCABULARY, (SIZE, SIZE, 1)
+    vocabulary, shape, contents = VOCABULARY, (SIZE, SIZE, 1), ()
 
     def __init__(self, split="train"):
         self.images, labels = downloads.mnist(split)

@@ -1,9 +1,16 @@
-"""Clips in tar files, the WebDataset layout, read as a stream."""
+"""Clips in tar files, the WebDataset layout, read as a stream: those that this course writes, whose
+films are arrays, and those of others, which hold mp4 or webm with txt or json.
+
+They are read by these few lines and not by the library webdataset: its decoders unpickle some
+members, its addresses may start programs ("pipe:"), a shard that ends early passes for a short one,
+and what is wrong is told without the shard's name.
+"""
 
 import hashlib
 import io
 import itertools
 import json
+import sys
 import tarfile
 from pathlib import Path
 
@@ -15,12 +22,16 @@ from lessons.engine.checkpoints import write_whole
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
 from lessons.sources import film_reader, words
+from lessons.sources.clips import Entry, caption_refused, frame_of
 from lessons.sources.words import tokens
 
 INDEX = "shards.json"  # beside the shards: what must be known before the first clip is read
-MEMBERS = {"video.npy": "video", "audio.npy": "audio", "txt": "caption"}  # of a clip in a shard
+MEMBERS = {"video.npy": "video", "audio.npy": "audio", "txt": "caption"}  # of a clip of ours
+FILMS = ("mp4", "webm", "mkv", "mov", "avi", "gif")  # endings of a film in shards of others
 DIMENSIONS = {"video": (np.uint8, 4), "audio": (np.int16, 1)}
 BROKEN = tarfile.TarError, OSError, EOFError, ValueError, MemoryError  # of a damaged shard
+LARGEST = 2 ** 29      # bytes of a member
+LOOKED_AT = 50         # films that the shape of frames follows
 
 
 # Shards -----------------------------------------------------------------------------------------
@@ -62,35 +73,51 @@ def _pack(tar, clip):
     return clip["key"]
 
 
-def index_shards(folder):
-    """Read all shards of folder once and write shards.json beside them; returns what it says.
+def index_shards(folder, place=None):
+    """Read all shards of folder once and write shards.json to the folder place, without one beside
+    them; returns what it says.
 
-    A dict: "shards", name -> number of clips; "shape" (T, H, W, C); "samples" S; "vocabulary";
-    "words", L of the longest caption. Shards that others made need it, too.
+    A dict: "shards", name -> number of clips; "vocabulary"; "words", L of the longest caption; for
+    clips that are ready "shape" (T, H, W, C) and "samples" S, for films "seen", what
+    `film_reader.look` says of the first ones. Clips whose captions are refused are left out, and
+    this is told.
     """
-    counts, words, shapes, longest = {}, set(), set(), 0
+    counts, known, longest, ready, seen, refused = {}, set(), 0, set(), [], []
     for path in _shards(folder):
         for count, clip in enumerate(_clips_of(path), 1):
             counts[path.name] = count
-            said = tokens(clip["caption"])
-            words.update(said)
+            if why := caption_refused(clip["caption"]):
+                refused.append(f"'{clip['key']}' in {path.name}: {why}")
+                continue
+            known.update(said := tokens(clip["caption"]))
             longest = max(longest, len(said))
-            shapes.add((clip["video"].shape, len(clip["audio"])))
-            if len(shapes) > 1:
+            ready.add((clip["video"].shape, len(clip["audio"])) if "video" in clip else None)
+            if len(ready) > 1:
                 raise CourseError(f"The clip '{clip['key']}' in {path} has another shape than "
                                   f"those before it: bring all to one.")
-    (shape, samples), = shapes
-    facts = {"shards": counts, "shape": shape, "samples": samples, "words": longest,
-             "vocabulary": ["", *sorted(words)]}
-    write_whole(Path(folder) / INDEX, json.dumps(facts).encode())
+            if "film" in clip and len(seen) < LOOKED_AT:
+                seen.append(film_reader.look(clip["film"]))
+    if refused:
+        print(f"{len(refused)} clips are left out, as {refused[0]}", file=sys.stderr)
+    if not ready:
+        raise CourseError(f"No clip in the shards of {folder} can be used: mend the captions.")
+    facts = {"shards": counts, "words": longest, "vocabulary": ["", *sorted(known)]}
+    if (form := ready.pop()) is None:
+        facts["seen"] = seen
+    else:
+        facts["shape"], facts["samples"] = form
+    write_whole(Path(place or folder) / INDEX, json.dumps(facts).encode())
     return facts
 
 
 def _index(folder):
-    """What shards.json says, {} where there is none."""
+    """What shards.json says, {} where there is none that this course wrote."""
     try:
-        return json.loads((Path(folder) / INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = json.loads((Path(folder) / INDEX).read_text(encoding="utf-8"))
+        ours = {"shards", "words", "vocabulary"} <= set(facts) and \
+            bool({"shape", "seen"} & set(facts))
+        return facts if ours else {}
+    except (OSError, ValueError, TypeError):
         return {}
 
 
@@ -101,7 +128,8 @@ def _shards(folder):
 
 
 def read_shards(folder, rank=0, world=1, epoch=0, seed=0):
-    """The clips of one of `world` workers in one epoch, as `write_shards` takes them, one by one.
+    """The clips of one of `world` workers in one epoch, one by one: as `write_shards` takes them,
+    or, in shards of others, "key", "caption" and "film", the bytes of a file.
 
     Each worker reads shards of its own, in an order that (seed, epoch) decides; together they read
     all. Nothing is extracted, and one clip at a time is in memory. Raises CourseError for fewer
@@ -123,34 +151,52 @@ def _clips_of(path, count=None):
     try:
         with tarfile.open(path, "r|") as tar:  # a stream: it is never gone back in
             for key, members in itertools.groupby(_members(tar), lambda member: member[0]):
-                clip = {"key": key} | {part: value for _, part, value in members}
-                if missing := [part for part in MEMBERS.values() if part not in clip]:
-                    raise ValueError(f"the clip '{key}' has no {missing[0]}")
+                yield _clip(key, {ending: content for _, ending, content in members})
                 found += 1
-                yield clip
         if not found or count not in (None, found):
             raise ValueError(f"it ends after {found} clips")
     except BROKEN as error:
-        raise CourseError(f"The shard {path} is damaged or holds no clips ({error}): fetch or "
-                          f"write it again.") from None
+        raise CourseError(f"The shard {path} is damaged or holds no clips ({error}): a clip is an "
+                          f"mp4 or webm and a txt or json with its caption, under one name; fetch "
+                          f"or write it again.") from None
 
 
 def _members(tar):
-    """(key, part, value) of each member of a tar file that belongs to a clip."""
+    """(key, ending, content) of each file in a tar file."""
     for member in tar:
         tar.members = []  # else it would remember all
         place, _, name = member.name.rpartition("/")
         key, _, ending = name.partition(".")
-        if member.isfile() and ending in MEMBERS:
-            part = MEMBERS[ending]
-            yield f"{place}/{key}" if place else key, part, _value(part, tar.extractfile(member))
+        if member.isfile() and key and not name.startswith("._"):
+            if member.size > LARGEST:
+                raise ValueError(f"its member '{member.name}' has {member.size} bytes")
+            yield f"{place}/{key}" if place else key, ending.lower(), tar.extractfile(member).read()
 
 
-def _value(part, file):
-    """What a member holds: text, or an array of the right kind; never a pickle, which runs code."""
-    content = file.read()
-    if part == "caption":
-        return content.decode()
+def _clip(key, members):
+    """A clip of the members that it has: a dict ending -> content."""
+    clip = {"key": key, "caption": _caption(key, members)}
+    if film := next((members[ending] for ending in FILMS if ending in members), None):
+        return clip | {"film": film}
+    for ending, part in list(MEMBERS.items())[:2]:
+        if ending not in members:
+            raise ValueError(f"the clip '{key}' has no {part}, it has {', '.join(members)}")
+        clip[part] = _array(part, members[ending])
+    return clip
+
+
+def _caption(key, members):
+    if "txt" in members:
+        return members["txt"].decode()
+    facts = json.loads(members.get("json", b"{}"))
+    said = facts.get("caption") or facts.get("text") if isinstance(facts, dict) else None
+    if not isinstance(said, str):
+        raise ValueError(f"the clip '{key}' has no caption, it has {', '.join(members)}")
+    return said
+
+
+def _array(part, content):
+    """An array of the right kind; never a pickle, which runs code."""
     value = np.load(io.BytesIO(content), allow_pickle=False)
     if not isinstance(value, np.ndarray) or (value.dtype, value.ndim) != DIMENSIONS[part]:
         raise ValueError(f"{part} is not {DIMENSIONS[part][0].__name__} with "
@@ -162,26 +208,52 @@ class Stream:
     """Clips for `training.fit` from shards without end: a buffer, from which they are drawn by
     chance, and in which each that was drawn makes room for the next.
 
-    slots: size of the buffer, all that is ever in memory. Among several processes (see
-    `distributed.together`) each has its own shards; all draw the same slots. shape: (H, W, C).
-    A run that is resumed begins the stream anew.
+    slots: size of the buffer, all that is ever in memory; where all clips fit in, they stay. Films
+    are decoded as they come, to frames that size and fit decide as in `clips.prepare`. Among
+    several processes (see `distributed.together`) each has its own shards; all draw the same slots.
+    place: a folder for shards.json, where it is not to lie beside the shards.
+    shape: (H, W, C). A run that is resumed begins the stream anew.
     """
 
-    def __init__(self, folder, slots=1024, seed=0):
-        self.folder, self.slots, self.seed = Path(folder), slots, seed
-        facts = _index(folder)
-        if facts.get("shards", {}).keys() != {path.name for path in _shards(folder)}:
-            raise CourseError(f"There is no {INDEX} in {folder} that lists the shards there: make "
-                              f"it with index_shards.")
-        frames, *self.shape = facts["shape"]
+    def __init__(self, folder, slots=1024, seed=0, size=None, fit="crop", place=None):
+        self.folder, self.seed, self.fit = Path(folder), seed, fit
+        facts = self._facts(Path(place or folder))
+        self.ready = "shape" in facts
+        frames, *self.shape = facts["shape"] if self.ready else \
+            (film_reader.FRAMES, *frame_of(facts["seen"], size or 48))
+        samples = facts["samples"] if self.ready else film_reader.SAMPLES
         self.vocabulary, self.length = Vocabulary(facts["vocabulary"]), facts["words"]
-        self.video = torch.empty(slots, frames, *self.shape, dtype=torch.uint8)
-        self.audio = torch.empty(slots, facts["samples"], dtype=torch.int16)
-        self.ids = torch.empty(slots, self.length, dtype=torch.long)
-        self.which = torch.empty(slots, 1, dtype=torch.long)
-        self.coming = self._endless()
-        for some in torch.arange(slots).split(64):
-            self._fill(some)
+        self.contents = [f"{name}: {count} clips" for name, count in facts["shards"].items()]
+        clips = sum(facts["shards"].values())
+        self.slots = min(slots, clips * (1 if self.ready else film_reader.PIECES))
+        self.video = torch.empty(self.slots, frames, *self.shape, dtype=torch.uint8)
+        self.audio = torch.empty(self.slots, samples, dtype=torch.int16)
+        self.ids = torch.empty(self.slots, self.length, dtype=torch.long)
+        self.which = torch.empty(self.slots, 1, dtype=torch.long)
+        self._begin()
+
+    def _facts(self, place):
+        """What is known of the shards, from beside them or from place; else they are listed."""
+        names = {path.name for path in _shards(self.folder)}
+        for facts in map(_index, (self.folder, place)):
+            if facts.get("shards", {}).keys() == names:
+                return facts
+        if (place / INDEX).exists() and not _index(place):
+            raise CourseError(f"The file {place / INDEX} is of an older version or of another "
+                              f"program: move it away, and the shards are listed anew.")
+        return index_shards(self.folder, place)
+
+    def _begin(self):
+        """Fill the buffer; where one process has room for all clips, they stay there."""
+        alone = distributed.processes() == 1
+        coming, filled = self._epoch(0) if alone else self._endless(0), 0
+        while some := list(itertools.islice(coming, min(64, self.slots - filled))):
+            self._fill(torch.arange(filled, filled + len(some)), some)
+            filled += len(some)
+        if not filled:
+            raise CourseError(f"No clip in the shards of {self.folder} can be used: mend them.")
+        more, self.slots = next(coming, None), filled
+        self.coming = itertools.chain([more], coming, self._endless(1)) if more else None
 
     def draw(self, n, rng):
         """(slots int64 (n,),) by chance; rng: a torch.Generator."""
@@ -193,17 +265,34 @@ class Stream:
         audio = self.audio[rows]
         heard = (audio.int().abs() > film_reader.SILENT).any(1)
         clips = self.video[rows], audio.float() / 32768, self.ids[rows], self.which[rows], heard
-        self._fill(rows.unique())
+        if self.coming:
+            used = rows.unique()
+            self._fill(used, list(itertools.islice(self.coming, len(used))))
         return clips
 
-    def _endless(self):
-        for epoch in itertools.count():
-            yield from read_shards(self.folder, distributed.rank(), distributed.processes(), epoch,
-                                   self.seed)
+    def _endless(self, first):
+        for epoch in itertools.count(first):
+            yield from self._epoch(epoch)
 
-    def _fill(self, slots):
-        """Put the next clips of the stream into slots (n,)."""
-        clips = list(itertools.islice(self.coming, len(slots)))
+    def _epoch(self, epoch):
+        """The clips of an epoch, films cut to pieces; the first time it tells what is left out."""
+        for clip in read_shards(self.folder, distributed.rank(), distributed.processes(), epoch,
+                                self.seed):
+            if caption_refused(clip["caption"]):
+                continue
+            if "video" in clip:
+                yield clip
+                continue
+            parts, notes = film_reader.read(Entry(clip["film"], clip["caption"]),
+                                            self.shape, self.fit)
+            if not parts and epoch == 0:
+                print(f"'{clip['key']}' in {self.folder} is left out: {notes[-1]}",
+                      file=sys.stderr)
+            for video, audio, _ in zip(*parts or ((), (), ()), strict=True):
+                yield {"video": video, "audio": audio, "caption": clip["caption"]}
+
+    def _fill(self, slots, clips):
+        """Put clips into slots (n,)."""
         for name in DIMENSIONS:
             getattr(self, name)[slots] = torch.from_numpy(np.stack([clip[name] for clip in clips]))
         texts = [clip["caption"] for clip in clips]
