@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from lessons import __main__
-from lessons.display import show
+from lessons.display import media
 from lessons.engine.checkpoints import load_checkpoint
 from lessons.errors import CourseError
 from lessons.sources import clips, downloads, film_reader
@@ -666,9 +666,12 @@ def test_killed_at_any_moment_the_next_start_finds_a_whole_cache(five, tmp_path)
         (process := in_process(prepare, entries(five), tmp_path / name)).join()
         assert process.exitcode == 0
     lasts, rng, found = time.perf_counter() - started, random.Random(0), []
-    for _ in range(20):
+    for moment in [0, *(rng.uniform(0, 1.2 * lasts) for _ in range(18)), None]:
         process = in_process(prepare, entries(five), tmp_path / "cache")
-        time.sleep(rng.uniform(0, 1.2 * lasts))
+        if moment is None:
+            process.join()  # once after its end, whatever else keeps the machine busy
+        else:
+            time.sleep(moment)
         process.kill()
         process.join()
         found.append(any(clips._is_whole(place) for place in (tmp_path / "cache").glob("cache-*")))
@@ -999,7 +1002,7 @@ def test_digits_and_shards_have_sizes_of_their_own(tmp_path, capsys):
 @pytest.mark.parametrize("fps", [5, 7, 8, 12, 29.97])
 def test_films_are_written_at_the_rate_that_was_asked_for(tmp_path, fps):
     video = np.arange(40, dtype=np.uint8)[:, None, None, None].repeat(16, 1).repeat(16, 2)
-    (tmp_path / "a.gif").write_bytes(show.gif(video * 5, fps))
-    (tmp_path / "a.mp4").write_bytes(show.mp4(video * 5, np.zeros(8000), fps, 8000))
+    (tmp_path / "a.gif").write_bytes(media.gif(video * 5, fps))
+    (tmp_path / "a.mp4").write_bytes(media.mp4(video * 5, np.zeros(8000), fps, 8000))
     for name in ("a.gif", "a.mp4"):
         assert film_reader.Film(tmp_path / name).seconds == pytest.approx(40 / fps, rel=0.005)
