@@ -24,6 +24,8 @@ from lessons.world.scene import ACTORS, COLORS, DIRECTIONS
 from lessons.world.theatre import Theatre
 from lessons.world.vocabulary import IDS, OPEN, WORDS, Wordings, encode
 
+THEATRE_WORDS = len(WORDS)
+
 
 @functools.lru_cache
 def _fillers(device):
@@ -85,9 +87,9 @@ class TextEncoder(nn.Module):
     Padding is zero everywhere and has no influence on anything else.
     """
 
-    def __init__(self, width=64):
+    def __init__(self, words=THEATRE_WORDS, width=64):
         super().__init__()
-        self.embed = nn.Embedding(len(WORDS), width, padding_idx=0)
+        self.embed = nn.Embedding(words, width, padding_idx=0)
         self.mix = nn.Sequential(nn.Linear(3 * width, 2 * width), nn.LeakyReLU(0.2),
                                  nn.Linear(2 * width, width))
         self.sum_up = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.2),

@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 
 from lessons import beyond, text_to_video
-from lessons.audio import made_of, scale_of, train_sound
+from lessons.audio import mean_and_spread
 from lessons.engine import training, weights
 from lessons.engine.checkpoints import load_checkpoint
-from lessons.frames import MODEL
 from lessons.judges.digits import score_digits
 from lessons.mlp_gan import (
     MENDED,
@@ -23,6 +22,7 @@ from lessons.mlp_gan import (
     train_by_hand,
     train_mnist,
 )
+from lessons.priors import sound_model, train_sound
 from lessons.sources.downloads import mnist
 from lessons.studies.scores import score_clips, score_model, score_pictures, score_sound
 from lessons.studies.sound_study import world
@@ -61,9 +61,9 @@ def pictures(steps=2000):
 def sound():
     """The sound of the course's films."""
     model, (waves, paths, *said) = text_to_video.load_model("theatre", sound=False), world()
-    middle, spread = scale_of(paths)
+    middle, spread = mean_and_spread(paths)
     run = train_sound(waves, (paths - middle) / spread, *said, steps=2000)
-    model.sound = _as_shipped(made_of(run, paths))
+    model.sound = _as_shipped(sound_model(run, paths))
     scores = score_sound(functools.partial(text_to_video.film, model))
     return model.sound, scores | {"minutes": run.seconds / 60, "steps": run.step}
 
@@ -71,16 +71,16 @@ def sound():
 def theatre(folder):
     """The model of films in a folder, without its sound, which `sound` makes; and how it was
     trained, as options of `train`."""
-    _, facts = load_checkpoint(Path(folder) / training.MODEL, MODEL)
+    _, facts = load_checkpoint(Path(folder) / training.MODEL, text_to_video.MODEL)
     model = _as_shipped(text_to_video.load_model(folder, sound=False))
-    minutes = _minutes(folder, text_to_video.SHARES)
+    minutes = _minutes(folder, text_to_video.TheatreFilms.shares)
     return model, score_model(model) | {"minutes": minutes}, facts["how"] + " "
 
 
 def speaking_digits(folder):
     """The model of digits that speak in a folder."""
-    model = _as_shipped(beyond.load_model(folder))
-    return model, score_clips(model) | {"minutes": _minutes(folder, beyond.SHARES)}, ""
+    model = _as_shipped(text_to_video.load_model(folder))
+    return model, score_clips(model) | {"minutes": _minutes(folder, beyond.Clips.shares)}, ""
 
 
 def _as_shipped(network):

@@ -10,12 +10,13 @@ import torch
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from lessons import audio, temporal_consistency, text_to_video, video
+from lessons import audio, priors, temporal_consistency, text_to_video
 from lessons.display import show
 from lessons.judges import gait
+from lessons.priors import TheatreGenerator
 from lessons.studies import attention_study, consistency_study, sound_study
 from lessons.studies.scores import score_films, sound_scores
-from lessons.video import MatchAndSpread, PathDiscriminator, PathGenerator
+from lessons.video import MatchAndSpread, PathDiscriminator
 from lessons.world import captions, theatre
 from lessons.world.theatre import Theatre
 
@@ -30,25 +31,25 @@ class SeesNoCaption(PathDiscriminator):
 
 def without_attention():
     """Lesson 4's networks with one vector of the sentence in the place of attention."""
-    return attention_study.variant("sentence vector only", PathGenerator(), PathDiscriminator())
+    return attention_study.variant("sentence vector only", TheatreGenerator(), PathDiscriminator())
 
 
 # what is taken away -> the two networks, and what is added to their losses
 GAMES = {
     "nothing": (None, MatchAndSpread()),
     # without the energy score, which compares films of one caption and so teaches words as well
-    "3 · D sees the caption": (lambda: (PathGenerator(), SeesNoCaption()),
+    "3 · D sees the caption": (lambda: (TheatreGenerator(), SeesNoCaption()),
                                MatchAndSpread(match=0, spread=0)),
     "4 · a path through time": (
         lambda: (consistency_study.without_path(), PathDiscriminator()), MatchAndSpread()),
     "4 · energy score": (None, MatchAndSpread(spread=0)),
     "5 · attention": (without_attention, MatchAndSpread()),
-    "6 · D sees changes": (lambda: (PathGenerator(), temporal_consistency.FramesOnly()),
+    "6 · D sees changes": (lambda: (TheatreGenerator(), temporal_consistency.FramesOnly()),
                            consistency_study.OfFrames()),
 }
 
 
-# the same for sound, all with the films of the first: one of `audio.VARIANTS`
+# the same for sound, all with the films of the first: one of `priors.VARIANTS`
 SOUNDS = {"nothing": "shipped", "7 · D hears sound and path": "sound alone"}
 
 
@@ -107,7 +108,7 @@ def compare(steps=1200, seeds=3, films=8000, found=None, write=None):
     material, tapes = attention_study.material(model, films), sound_study.world(films)
     for seed, name in left:
         networks, extra = GAMES[name]
-        run = video.train_paths(*material, networks=networks, extra=extra, seed=seed, steps=steps)
+        run = priors.train_paths(*material, networks=networks, extra=extra, seed=seed, steps=steps)
         model.generator = run.average.eval()
         for row, kind in (SOUNDS if name == "nothing" else {name: None}).items():
             model.sound = kind and heard(tapes, kind, seed, steps)
@@ -119,12 +120,12 @@ def compare(steps=1200, seeds=3, films=8000, found=None, write=None):
 
 
 def heard(tapes, kind, seed, steps):
-    """The sound of a game of lesson 7, one of `audio.VARIANTS`. tapes: of `sound_study.world`."""
+    """The sound of a game of lesson 7, one of `priors.VARIANTS`. tapes: of `sound_study.world`."""
     waves, paths, *said = tapes
-    middle, spread = audio.scale_of(paths)
-    run = audio.train_sound(waves, (paths - middle) / spread, *said, variant=kind, seed=seed,
+    middle, spread = audio.mean_and_spread(paths)
+    run = priors.train_sound(waves, (paths - middle) / spread, *said, variant=kind, seed=seed,
                             steps=steps)
-    return audio.made_of(run, paths)
+    return priors.sound_model(run, paths)
 
 
 def clear(whole, without):

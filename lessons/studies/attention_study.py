@@ -4,7 +4,7 @@
 import torch
 from torch import nn
 
-from lessons import text_to_video, video
+from lessons import priors, text_to_video, video
 from lessons.attention import right_verb_wins
 from lessons.judges import clips
 from lessons.world import captions, vocabulary
@@ -71,10 +71,11 @@ def variant(name, generator, discriminator):
 
 
 def play(name, paths, wordings, seed=0, **length):
-    """The game of `video.train_paths` for one of VARIANTS; returns the Run."""
-    return video.train_paths(
+    """The game of `priors.train_paths` for one of VARIANTS; returns the Run."""
+    return priors.train_paths(
         paths, wordings, seed=seed, extra=video.MatchAndSpread(match=VARIANTS[name][1]),
-        networks=lambda: variant(name, video.PathGenerator(), video.PathDiscriminator()), **length)
+        networks=lambda: variant(name, priors.TheatreGenerator(), video.PathDiscriminator()),
+        **length)
 
 
 def two_actions(n, seed, language="en", rng=None):
@@ -116,7 +117,7 @@ def material(model, films):
     (N, T, D), and the `Wordings` of the scenes. The model's `middle` and `spread` become those of
     these paths."""
     scenes = Theatre.scenes(films // 2, 0)
-    both = video.twice(scenes)
+    both = priors.in_pairs(scenes)
     paths = torch.cat([model.autoencoder.paths(Theatre().film(both[i:i + 500], i).video)
                        for i in range(0, films, 500)])                         # (N, T, D)
     model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)

@@ -4,7 +4,7 @@
 import torch
 from torch import nn
 
-from lessons import frames, text_to_video, video
+from lessons import frames, priors, text_to_video, video
 from lessons.judges import clips
 from lessons.studies import attention_study
 from lessons.studies.scores import score_consistency
@@ -16,7 +16,7 @@ class FreshNoise(nn.Module):
 
     def __init__(self, width=160):
         super().__init__()
-        self.linear = nn.Linear(2 * len(video.OVERTONES), width)
+        self.linear = nn.Linear(2 * len(priors.OVERTONES), width)
 
     def forward(self, swing):
         return self.linear(torch.randn_like(swing))
@@ -36,7 +36,7 @@ class EachFrame(nn.Module):
 
 def without_path():
     """Lesson 4's generator whose frames share only who is there: no oscillator, no GRU."""
-    generator = video.PathGenerator()
+    generator = priors.TheatreGenerator()
     generator.swing, generator.carry = FreshNoise(), EachFrame()
     return generator
 
@@ -74,23 +74,23 @@ GAME = "lesson 4's game"
 # frames that do not follow from each other; the next three have one each, then come all that lesson
 # 4 has, the same without a smooth path, and the same with a penalty.
 VARIANTS = {
-    "frames only": (video.PathGenerator, FramesOnly, OfFrames),
-    "temporal discriminator": (video.PathGenerator, video.PathDiscriminator, OfFrames),
-    "sparse frames": (video.PathGenerator, SparseFrames, OfFrames),
-    "energy score of changes": (video.PathGenerator, FramesOnly, video.MatchAndSpread),
-    GAME: (video.PathGenerator, video.PathDiscriminator, video.MatchAndSpread),
+    "frames only": (priors.TheatreGenerator, FramesOnly, OfFrames),
+    "temporal discriminator": (priors.TheatreGenerator, video.PathDiscriminator, OfFrames),
+    "sparse frames": (priors.TheatreGenerator, SparseFrames, OfFrames),
+    "energy score of changes": (priors.TheatreGenerator, FramesOnly, video.MatchAndSpread),
+    GAME: (priors.TheatreGenerator, video.PathDiscriminator, video.MatchAndSpread),
     "noise anew in each frame": (without_path, video.PathDiscriminator, video.MatchAndSpread),
-    "penalty on bends": (video.PathGenerator, video.PathDiscriminator, Bend),
+    "penalty on bends": (priors.TheatreGenerator, video.PathDiscriminator, Bend),
 }
 
 
 def play(name, paths, wordings, seed=0, **length):
-    """The game over paths of `video.train_paths` for one of VARIANTS; returns the Run.
+    """The game over paths of `priors.train_paths` for one of VARIANTS; returns the Run.
 
     paths: standardised, (N, T, D). length: steps=... or minutes=...
     """
     generator, discriminator, extra = VARIANTS[name]
-    return video.train_paths(paths, wordings, seed=seed, extra=extra(),
+    return priors.train_paths(paths, wordings, seed=seed, extra=extra(),
                              networks=lambda: (generator(), discriminator()), **length)
 
 
@@ -108,9 +108,9 @@ def compare(steps=800, seeds=2, films=8000, n=128, found=None, write=None):
     """Play each of VARIANTS on one budget, seed by seed; returns what was measured, a dict.
 
     "steps", and "variants": name -> a list with a dict a seed: the scores of `measured` with n
-    captions, without `video.calm`; "calm", the same with it, for lesson 4's game; "seconds" a step,
-    "parameters" of both networks. found: what was measured before, to go on from. write(found):
-    called after each run.
+    captions, without `priors.calm`; "calm", the same with it, for lesson 4's game; "seconds" a
+    step, "parameters" of both networks. found: what was measured before, to go on from.
+    write(found): called after each run.
     """
     if not found or found["steps"] != steps:
         found = {"steps": steps, "variants": {name: [] for name in VARIANTS}}

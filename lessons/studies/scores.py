@@ -172,10 +172,10 @@ def score_pictures(generator, n=1000, seed=20_000):
 
 
 def score_model(model):
-    """The numbers of the scoreboard for a `FilmMaker`: see `scores.score_films` and, where it has
-    sound, `scores.sound_scores`."""
+    """The numbers of the scoreboard for a `FilmModel` of the theatre: see `scores.score_films` and,
+    where it has sound, `scores.sound_scores`."""
     scores = score_films(lambda *wish: film(model, *wish, sound=False).video,
-                             size=model.autoencoder.size)
+                         size=model.layout.frame[0])
     return scores | (score_sound(lambda *wish: film(model, *wish)) if model.sound else {})
 
 
@@ -310,7 +310,7 @@ def scores_of(films, truth):
 
 
 def score_clips(model, n=400, seed=0):
-    """The scores of a `ClipMaker`, a dict of floats.
+    """The scores of a `FilmModel` of clips, a dict of floats.
 
     "motion": how much its films change from frame to frame, as a share of real ones; "loudness": dB
     above real sounds. Of digits also what `scores.scores_of` says of n films of captions
@@ -327,7 +327,7 @@ def score_clips(model, n=400, seed=0):
             scores |= {prefix + name: value for name, value in
                        scores_of(made, truth).items()}
     made = film(model, model.examples, -(-64 // len(model.examples)), seed)
-    scores["motion"] = float(measuring.frame_change(made.video).mean() / model.change)
+    scores["motion"] = float(measuring.frame_change(made.video).mean() / model.measured.change)
     if model.sound:
-        scores["loudness"] = sound.decibels(made.audio, model.loudness.sqrt().numpy())
+        scores["loudness"] = sound.decibels(made.audio, model.measured.loudness.sqrt().numpy())
     return scores

@@ -5,8 +5,9 @@ import numpy as np
 import torch
 
 from lessons import text_to_video
-from lessons.audio import VARIANTS, lags, made_of, scale_of, train_sound
+from lessons.audio import lags, mean_and_spread
 from lessons.judges.sound import footfall_judge, onsets, read_footfalls
+from lessons.priors import VARIANTS, sound_model, train_sound
 from lessons.studies.scores import sound_scores
 from lessons.world import captions
 from lessons.world.theatre import Theatre
@@ -39,10 +40,10 @@ def compare(steps=600, clips=8000, found=None, write=None):
     scenes = Theatre.scenes(256, 60_000)
     texts = [captions.describe(scene) for scene in scenes]
     model, (waves, paths, *said) = text_to_video.load_model("theatre", sound=False), world(clips)
-    middle, spread = scale_of(paths)
+    middle, spread = mean_and_spread(paths)
     for name in [name for name in VARIANTS if name not in found["variants"]]:
         run = train_sound(waves, (paths - middle) / spread, *said, variant=name, steps=steps)
-        model.sound = made_of(run, paths)
+        model.sound = sound_model(run, paths)
         made = text_to_video.film(model, texts, seed=1)
         late = lags(onsets(made.audio), read_footfalls(footfall_judge(), made.video))
         row = {key: round(value, 4) for key, value in sound_scores(made, scenes).items()}
