@@ -1,5 +1,7 @@
 """Lesson 8: scripts, one actor throughout, subtitles, the film as a file, the ideas taken away."""
 
+import dataclasses
+
 import av
 import numpy as np
 import pytest
@@ -139,6 +141,25 @@ def test_every_shot_of_long_scripts_shows_what_its_line_says(model):
     assert obeyed(np.concatenate(shots), texts).mean() > 0.95
 
 
+def test_a_film_is_shot_with_the_learners_own_parts(film):
+    """Of every exercise that a film goes through the learner's function is called, and parts that
+    do what the course's do give the same film."""
+    called = set()
+
+    def mine(name):
+        def part(*given, **named):
+            called.add(name)
+            return getattr(short_film.LIBRARY, name)(*given, **named)
+        return part
+    names = {field.name for field in dataclasses.fields(short_film.Parts)}
+    parts = short_film.Parts(**{name: mine(name) for name in names})
+    made = short_film.shoot(text_to_video.load_model("theatre", parts=parts), SCRIPT, 3, parts)
+    assert np.array_equal(made.frames(), film.frames())
+    assert np.array_equal(made.audio, film.audio)
+    assert called == names - {"one_content"}  # which makes paths of real films
+    assert short_film.Parts(recast=parts.recast).own() == ["recast"]
+
+
 def test_a_model_without_sound_makes_a_silent_film(model):
     import copy
     silent = copy.copy(model)
@@ -264,9 +285,9 @@ def test_real_films_are_the_ceiling_and_those_of_others_the_floor():
     texts = [captions.describe(scene) for scene in Theatre.scenes(64, seed=9)]
     judge, heard = clip_judge(), []
     for film in ablation.REFERENCES.values():
-        clips = film(texts, 1, 0)
-        reading = read_clips(judge, clips.video)
-        heard.append((obeyed(reading, texts)["all"].mean(), clips.audio))
+        made = film(texts, 1, 0)
+        reading = read_clips(judge, made.video)
+        heard.append((clips.obeyed(reading, texts)["all"].mean(), made.audio))
     (whole, own), (none, swapped) = heard
     assert whole > 0.98 and none < 0.1
     assert not np.array_equal(own[1:], swapped[:-1]) and own.shape == swapped.shape

@@ -1,5 +1,6 @@
 """Films from captions: geometry, networks, the stages and what they leave, shipped weights."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -337,6 +338,56 @@ def test_bad_input(small, tmp_path):
     save_checkpoint(tmp_path / training.MODEL, {"x": torch.zeros(1)}, {"model": "mnist"})
     with pytest.raises(CourseError, match="mnist"):
         text_to_video.load_model(tmp_path)
+
+
+def test_a_run_of_an_older_version_is_told(small, tmp_path):
+    """Its checkpoints carried other names; going on from them would mix up the optimizers."""
+    older = tmp_path / "paths" / training.CHECKPOINT
+    save_checkpoint(older, {"x": torch.zeros(1)}, {"model": "theatre paths"})
+    with pytest.raises(CourseError, match="older version"):
+        text_to_video.train(text_to_video.TheatreFilms(films=20), tmp_path, steps=3, resume=True)
+    save_checkpoint(tmp_path / training.MODEL, {"x": torch.zeros(1)}, {"model": "theatre"})
+    with pytest.raises(CourseError, match="older version"):
+        text_to_video.load_model(tmp_path)
+
+
+def test_a_model_is_built_from_the_learners_own_parts(shipped):
+    """Each part is called, and one that does the same makes the same film."""
+    called = []
+
+    def mine(name):
+        def part(*given, **named):
+            called.append(name)
+            return getattr(text_to_video.LIBRARY, name)(*given, **named)
+        return part
+    names = [field.name for field in dataclasses.fields(text_to_video.Parts)]
+    parts = text_to_video.Parts(**{name: mine(name) for name in names})
+    model, texts = text_to_video.load_model("theatre", parts=parts), ["a red man walks"]
+    ours, theirs = (text_to_video.film(one, texts, seed=3) for one in (shipped, model))
+    model.autoencoder.paths(ours.video)
+    assert set(called) == set(names) == set(parts.own())
+    assert text_to_video.LIBRARY.own() == []
+    assert np.array_equal(ours.video, theirs.video) and np.array_equal(ours.audio, theirs.audio)
+    still = text_to_video.load_model("theatre", parts=text_to_video.Parts(
+        turns=lambda start, speed: 0 * speed))
+    assert not np.array_equal(text_to_video.film(still, texts, seed=3).video, ours.video)
+
+
+@pytest.mark.parametrize("window,frame", [((48, 24), (48, 48)), ((16, 8), (32, 40))])
+def test_one_paste_for_columns_serves_any_window(window, frame):
+    """Twice the one of exercise 4.2, and the same as to put every pixel back by a loop."""
+    rng = torch.Generator().manual_seed(0)
+    windows, place = torch.rand(4, 2, *window, generator=rng), torch.rand(4, 2, generator=rng)
+    place = place * torch.tensor(frame[::-1]) if window[0] < frame[0] else \
+        torch.stack([place[:, 0] * frame[1], torch.full((4,), frame[0] / 2)], 1)
+    wanted = torch.zeros(4, 2, *frame)
+    for k, (x, y) in enumerate(place.round().long().tolist()):
+        for i in range(window[0]):
+            for j in range(window[1]):
+                row, column = y - window[0] // 2 + i, x - window[1] // 2 + j
+                if 0 <= row < frame[0] and 0 <= column < frame[1]:
+                    wanted[k, :, row, column] = windows[k, :, i, j]
+    assert torch.equal(uncrop(windows, place, frame), wanted)
 
 
 def test_front_door(small, tmp_path, capsys):
