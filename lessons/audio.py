@@ -13,8 +13,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons.engine import training
-from lessons.engine.losses import Relativistic
 from lessons.frames import THEATRE
 from lessons.signals.clip import FPS, FRAMES
 from lessons.signals.spectrogram import (
@@ -198,21 +196,6 @@ class SoundModel(nn.Module):
         return to_wave(levels, with_size=self.with_size)
 
 
-def play(generator, discriminator, draw, load=None, folder=None, *, extra=None, name="theatre",
-         seed=0, device="cpu", batch=32, **length):
-    """The `training.Run` of the game over sounds: load(*draw(n, rng)) gives levels (n, B, C),
-    captions (n, L), standardised paths (n, T, D), and what of the captions is heard, (n, any); rows
-    2i and 2i + 1 are the same.
-
-    extra: what is added to the losses. name: of the world, for the checkpoint. folder, length: see
-    `frames.train_autoencoder`.
-    """
-    run = training.Run(generator, discriminator, model=f"{name}/sound", seed=seed, device=device)
-    return training.fit_to_end(run, folder, draw, load=load, loss=Relativistic, batch=batch,
-                               latent=generator.latent, r1=0.5, r2=0.5, decay=0.995,
-                               extra=extra or MusicAndShift(), **length)
-
-
 def hits(heard, seen, within=1 / FPS):
     """How many pairs of a moment heard and one seen can be made, none used twice: a whole number.
 
@@ -256,11 +239,3 @@ def av_align(heard, seen, within=1 / FPS):
     pairs = hits(heard, seen, within)
     union = len(heard) + len(seen) - pairs
     return pairs / union if union else math.nan
-
-
-def mean_and_spread(paths, layout=THEATRE):
-    """Mean and spread of each number of paths (M, T, D), (D,) each. What spreads less than the
-    layout says is not blown up, but for the place."""
-    least = torch.full_like(paths[0, 0], layout.least_spread)
-    least[layout.place] = 1e-3
-    return paths.mean((0, 1)), paths.std((0, 1)).clamp(min=least)

@@ -15,7 +15,7 @@ from torch import nn
 
 from lessons import audio, measuring, video
 from lessons.engine import distributed
-from lessons.frames import Layout
+from lessons.frames import Layout, mean_and_spread
 from lessons.signals.spectrogram import spectrogram
 from lessons.signals.windows import window_for
 
@@ -84,7 +84,7 @@ class Clips:
     def measure(self, model):
         """Tell the model what the clips are like, once it can make paths of them."""
         paths, place = model.autoencoder.paths(self.films), model.layout.place
-        model.middle, model.spread = audio.mean_and_spread(paths, model.layout)
+        model.middle, model.spread = mean_and_spread(paths, model.layout)
         model.measured.edges = torch.stack([paths[..., place].amin((0, 1)),
                                             paths[..., place].amax((0, 1))])
         model.measured.change.fill_(float(measuring.frame_change(self.films.numpy()).mean()))
@@ -97,17 +97,19 @@ class Clips:
             return self._twice(model.standard(films), ids, said)
         discriminator = video.PathDiscriminator(model.layout, len(self.vocabulary))
         discriminator.pace.copy_(video.pace_of(model.standard(self.films)))
-        return video.play(model.generator, discriminator, self._half, load, name=self.name,
+        return video.play("clips/paths", model.generator, discriminator, self._half, load,
                           extra=video.MatchAndSpread(layout=model.layout), **how)
 
     def train_sound(self, model, **how):
-        """The run of the game over sounds; how: see `audio.play`."""
+        """The run of the game over sounds; how: see `video.play`."""
         def load(*drawn):
             films, waves, ids, said, *_ = self.load(*drawn)
             return self._twice(spectrogram(waves), ids, model.standard(films), said)
         discriminator = audio.SoundDiscriminator(model.layout, len(self.vocabulary))
-        return audio.play(model.sound.generator, discriminator, self._half, load, name=self.name,
-                          **how)
+        generator = model.sound.generator
+        return video.play("clips/sound", generator, discriminator, self._half, load,
+                          latent=generator.latent, extra=audio.MusicAndShift(), batch=32,
+                          decay=0.995, **how)
 
     def _half(self, n, rng):
         return self.draw(n // 2, rng)

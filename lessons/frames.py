@@ -74,6 +74,14 @@ THEATRE = theatre_layout()
 CONTENT, PATH = THEATRE.content, THEATRE.path
 
 
+def mean_and_spread(paths, layout=THEATRE):
+    """Mean and spread of each number of paths (M, T, D), (D,) each. What spreads less than the
+    layout says is not blown up, but for the place."""
+    least = torch.full_like(paths[0, 0], layout.least_spread)
+    least[layout.place] = 1e-3
+    return paths.mean((0, 1)), paths.std((0, 1)).clamp(min=least)
+
+
 def one_content(codes):
     """Who is there does not change within a film: codes (N, T, CONTENT + MOTION) -> the same shape,
     the content of each film averaged over its frames, the motion as it is."""

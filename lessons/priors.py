@@ -20,7 +20,7 @@ from lessons import audio, video
 from lessons.attention import attend
 from lessons.audio import not_too_loud, with_change
 from lessons.engine import training
-from lessons.frames import CONTENT, MOTION, THEATRE
+from lessons.frames import CONTENT, MOTION, THEATRE, mean_and_spread
 from lessons.signals.clip import FRAMES, RATE
 from lessons.signals.spectrogram import A_FRAME, BINS, COLUMNS, HOP, spectrogram
 from lessons.text_conditioning import THEATRE_WORDS, TextEncoder, complete, evenly
@@ -174,14 +174,13 @@ def in_pairs(scenes):
     return [scene for scene in scenes for _ in range(2)]
 
 
-def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed=0, device="cpu",
-                **length):
+def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed=0, **how):
     """Second stage in the theatre: the `training.Run` of the game over standardised paths
     (N, T, D).
 
     paths: two of each scene in a row, see `in_pairs`; wordings: the `Wordings` of the scenes.
     networks: a function that makes a generator and a discriminator, extra: what is added to the
-    losses, where they are not those of this lesson. folder, length: see `video.play`.
+    losses, where they are not those of this lesson. folder, how: see `video.play`.
     """
     torch.manual_seed(seed)
     pairs = paths.cpu().unflatten(0, (-1, 2))                                  # (N / 2, 2, T, D)
@@ -199,8 +198,9 @@ def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed
         learn_sway(generator, paths, seed)
     generator.sway.requires_grad_(False)
     discriminator.pace.copy_(video.pace_of(paths))
-    return video.play(generator, discriminator, draw, folder=folder, seed=seed, device=device,
-                extra=RhythmSupervision(generator, extra or video.MatchAndSpread()), **length)
+    extra = RhythmSupervision(generator, extra or video.MatchAndSpread())
+    return video.play("theatre/paths", generator, discriminator, draw, folder=folder, extra=extra,
+                      seed=seed, **how)
 
 
 def sampling_weights(meanings, times=4):
@@ -325,7 +325,7 @@ def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped"
     frames, standardised, wordings the `Wordings` of their scenes; where a scene has several films,
     they stand in a row. kinds (scenes,): which of MUSIC each has; a caption that leaves it open is
     completed with the truth, so that every sound learnt belongs to its words. variant: one of
-    VARIANTS. shifted: see `audio.shifted`. folder, how: as `audio.play` takes them.
+    VARIANTS. shifted: see `audio.shifted`. folder, how: see `video.play`.
     """
     joint, shift, weight = VARIANTS[variant]
     torch.manual_seed(seed)
@@ -337,14 +337,15 @@ def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped"
         once = (spectrogram(waves[rows].float()), with_music(ids, kinds[scenes]), paths[rows],
                 kinds[scenes, None])
         return [part.repeat_interleave(2, 0) for part in once]
-    discriminator = audio.SoundDiscriminator(joint=joint, shifted=shifted)
-    return audio.play(TheatreSound(), discriminator, draw, folder=folder, seed=seed,
-                      extra=audio.MusicAndShift(shift, weight), **how)
+    networks = TheatreSound(), audio.SoundDiscriminator(joint=joint, shifted=shifted)
+    return video.play("theatre/sound", *networks, draw, folder=folder, seed=seed, batch=32,
+                      extra=audio.MusicAndShift(shift, weight), latent=TheatreSound.latent,
+                      decay=0.995, **how)
 
 
 def sound_model(run, paths):
     """The theatre's `SoundModel` of a finished run; paths: what it learnt from, as the encoder gave
     them."""
     model = audio.SoundModel(run.average).to(paths.device)
-    model.middle, model.spread = audio.mean_and_spread(paths)
+    model.middle, model.spread = mean_and_spread(paths)
     return model.eval()

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lessons import attention, audio, frames, priors
+from lessons import attention, frames, priors
 from lessons.audio import SoundGenerator, SoundModel
 from lessons.beyond import Clips, Measured, clips_layout, inside
 from lessons.display import show
@@ -267,7 +267,7 @@ class TheatreFilms:
     def measure(self, model):
         """Make paths of all films, and tell the model their scale."""
         self.paths = model.autoencoder.paths(self.video)                       # (N, T, D)
-        model.middle, model.spread = audio.mean_and_spread(self.paths, self.layout)
+        model.middle, model.spread = frames.mean_and_spread(self.paths, self.layout)
         self.standard = ((self.paths - model.middle) / model.spread)
 
     def train_paths(self, model, **how):

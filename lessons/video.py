@@ -189,18 +189,18 @@ def energy_score(real, fake, layout=THEATRE):
     return (apart(x, y) + apart(x, y.flip(1))) / 2 - apart(x[:, 0], x[:, 1]) / 2
 
 
-# The game over paths ----------------------------------------------------------------------------
-def play(generator, discriminator, draw, load=None, folder=None, *, extra, name="theatre", seed=0,
-         device="cpu", **length):
-    """The `training.Run` of the game over standardised paths: load(*draw(n, rng)) gives paths
-    (n, T, D), captions (n, L) and what they say, rows 2i and 2i + 1 of one caption.
+# The game ---------------------------------------------------------------------------------------
+def play(name, generator, discriminator, draw, load=None, folder=None, *, extra, latent=LATENT,
+         decay=0.998, seed=0, device="cpu", **how):
+    """The `training.Run` of a game over paths or over sounds, gone on from its checkpoint in folder
+    if there is one. load(*draw(n, rng)): real examples with their conditions, rows 2i and 2i + 1 of
+    one caption.
 
-    extra: what is added to the losses. name: of the world, for the checkpoint. folder, length: see
-    `frames.train_autoencoder`.
+    name: for the checkpoint; extra, latent, decay, how: see `training.fit`.
     """
-    run = training.Run(generator, discriminator, model=f"{name}/paths", seed=seed, device=device)
-    return training.fit_to_end(run, folder, draw, load=load, loss=Relativistic, latent=LATENT,
-                               r1=0.5, r2=0.5, extra=extra, decay=0.998, **length)
+    run = training.Run(generator, discriminator, model=name, seed=seed, device=device)
+    return training.fit_to_end(run, folder, draw, load=load, loss=Relativistic, latent=latent,
+                               r1=0.5, r2=0.5, extra=extra, decay=decay, **how)
 
 
 def pace_of(paths):

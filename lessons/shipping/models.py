@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from lessons import beyond, text_to_video
-from lessons.audio import mean_and_spread
 from lessons.engine import training, weights
 from lessons.engine.checkpoints import load_checkpoint
+from lessons.frames import mean_and_spread
 from lessons.judges.digits import score_digits
 from lessons.mlp_gan import (
     MENDED,

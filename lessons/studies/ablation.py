@@ -10,8 +10,9 @@ import torch
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from lessons import audio, priors, temporal_consistency, text_to_video
+from lessons import priors, temporal_consistency, text_to_video
 from lessons.display import show
+from lessons.frames import mean_and_spread
 from lessons.judges import gait
 from lessons.priors import TheatreGenerator
 from lessons.studies import attention_study, consistency_study, sound_study
@@ -122,7 +123,7 @@ def compare(steps=1200, seeds=3, films=8000, found=None, write=None):
 def heard(tapes, kind, seed, steps):
     """The sound of a game of lesson 7, one of `priors.VARIANTS`. tapes: of `sound_study.world`."""
     waves, paths, *said = tapes
-    middle, spread = audio.mean_and_spread(paths)
+    middle, spread = mean_and_spread(paths)
     run = priors.train_sound(waves, (paths - middle) / spread, *said, variant=kind, seed=seed,
                             steps=steps)
     return priors.sound_model(run, paths)

@@ -5,7 +5,8 @@ import numpy as np
 import torch
 
 from lessons import text_to_video
-from lessons.audio import lags, mean_and_spread
+from lessons.audio import lags
+from lessons.frames import mean_and_spread
 from lessons.judges.sound import footfall_judge, onsets, read_footfalls
 from lessons.priors import VARIANTS, sound_model, train_sound
 from lessons.studies.scores import sound_scores
