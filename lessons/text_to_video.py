@@ -228,8 +228,9 @@ def facts_of(model):
 class TheatreFilms:
     """Films of the theatre as `train` learns from them, two of each scene, all in memory.
 
-    size: pixels of a side; films: how many are drawn. Raises CourseError for a size that is no
-    multiple of 16.
+    size: pixels of a side; films: how many are drawn. Once `prepare` was called, `beyond.Clips` of
+    these films is the theatre without `priors`: what are these worth? Raises CourseError for a size
+    that is no multiple of 16.
     """
 
     name, vocabulary, examples, heard = "theatre", vocabulary.WORDS, EXAMPLES, True
@@ -240,7 +241,7 @@ class TheatreFilms:
         if size % 16 or not 32 <= size <= 128:
             raise CourseError(f"Films have a size of 32, 48, 64, ... or 128 pixels, not {size}: "
                               f"choose a multiple of 16.")
-        self.layout, self.films = theatre_layout(size), films
+        self.layout, self.films, self.shape = theatre_layout(size), films, (size, size, 3)
 
     def prepare(self, seed):
         """Draw the films."""
@@ -257,12 +258,13 @@ class TheatreFilms:
         self.often = 0.5 + change / change.mean()
 
     def draw(self, n, rng):
-        """(rows int64 (n,),): films by chance."""
-        return (torch.multinomial(self.often, n, replacement=True, generator=rng),)
+        """Films by chance: rows int64 (n,), and captions of them, (n, L), with what they say."""
+        rows = torch.multinomial(self.often, n, replacement=True, generator=rng)
+        return rows, *self.wordings.draw(rows // 2, rng)
 
-    def load(self, rows):
-        """Films of rows (n,): (uint8 (n, T, H, W, 3),)."""
-        return (self.video[rows],)
+    def load(self, rows, ids, said):
+        """The same with video uint8 (n, T, H, W, 3) and audio float32 (n, S) for rows."""
+        return self.video[rows], self.waves[rows].float(), ids, said
 
     def measure(self, model):
         """Make paths of all films, and tell the model their scale."""
@@ -284,7 +286,7 @@ class TheatreFilms:
 def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resume=False):
     """Train everything from nothing, keep it in folder and return the `FilmModel`.
 
-    data: `TheatreFilms`, or what has draw, load, vocabulary and shape, see `beyond.Clips`. Stages,
+    data: `TheatreFilms`, `beyond.Clips`, or what has draw, load, vocabulary and shape. Stages,
     each with its own checkpoint below folder: the autoencoder of frames, the game over paths, in
     the theatre a game that sharpens what the decoder paints, and the game over sounds, where there
     are any. minutes or steps: of all stages together. Raises CourseError when folder holds a
@@ -292,7 +294,7 @@ def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resu
     interrupted: what was trained until then is kept, to go on from.
     """
     folder, begun = Path(folder), time.perf_counter()
-    world = data if isinstance(data, TheatreFilms) else Clips(data)
+    world = data if isinstance(data, (TheatreFilms, Clips)) else Clips(data)
     _may_begin(world, folder, resume)
     device = training.pick_device(device)
     world.prepare(seed)

@@ -158,6 +158,16 @@ def test_a_model_trains_from_a_stream_of_shards(home):
     assert text_to_video.load_model(home / "run").examples == ["a film of a man"]
 
 
+def test_the_theatre_can_be_learnt_without_being_told_of_it(tmp_path):
+    """The same films, and a model that knows no oscillator, no sway and no edges beforehand."""
+    films = text_to_video.TheatreFilms(32, films=40)
+    films.prepare(seed=0)
+    text_to_video.train(beyond.Clips(films), tmp_path, steps=6, device="cpu")
+    model = text_to_video.load_model(tmp_path)
+    assert type(model.generator) is video.PathGenerator and model.layout.axes == 2
+    assert text_to_video.film(model, ["a red man walks"]).video.shape == (1, 16, 32, 32, 3)
+
+
 @pytest.mark.parametrize("data,said", [("nowhere", "holds clips and metadata.csv"),
                                        ("EMPTY", "no metadata.csv")])
 def test_data_that_are_none_are_told(home, capsys, data, said):
