@@ -22,13 +22,9 @@ from lessons.signals.spectrogram import (
     to_wave,
     with_size,
 )
-from lessons.text_conditioning import (
-    THEATRE_WORDS,
-    Matching,
-    TextEncoder,
-    contrastive_loss,
-)
+from lessons.text_conditioning import Matching, TextEncoder, contrastive_loss
 from lessons.video import Steps, mlp
+from lessons.world.vocabulary import WORDS
 
 
 # The networks ---------------------------------------------------------------------------------
@@ -42,9 +38,9 @@ class SoundGenerator(nn.Module):
 
     latent = 16  # numbers of noise that become one sound
 
-    def __init__(self, layout=THEATRE, words=THEATRE_WORDS, width=160):
+    def __init__(self, layout=THEATRE, vocabulary=WORDS, width=160):
         super().__init__()
-        self.text = TextEncoder(words)
+        self.text = TextEncoder(vocabulary)
         self.when = nn.Parameter(torch.randn(FRAMES, 32))
         self.enter = nn.Sequential(
             nn.Linear(2 * layout.path + 64 + self.latent + 32, width), nn.LeakyReLU(0.2),
@@ -99,14 +95,14 @@ class SoundDiscriminator(nn.Module):
     shifted: see `shifted`, the place for your own.
     """
 
-    def __init__(self, layout=THEATRE, words=THEATRE_WORDS, width=96, joint=True, shifted=shifted):
+    def __init__(self, layout=THEATRE, vocabulary=WORDS, width=96, joint=True, shifted=shifted):
         super().__init__()
         self.joint, self.shifted = joint, shifted
         self.look = nn.Sequential(nn.Linear(BINS, width), nn.LeakyReLU(0.2),
                                   Steps(width, 4, 2), Steps(width, 5, 5))
         self.near = Steps(width, 3, 1)
         self.sum_up = mlp(FRAMES * width, 192, last=True)
-        self.text = TextEncoder(words)
+        self.text = TextEncoder(vocabulary)
         self.fits, self.match = Matching(192), nn.Linear(192, 64)
         self.beside = nn.Sequential(nn.Linear(width + 2 * layout.path, width), nn.LeakyReLU(0.2),
                                     Steps(width, 3, 1), Steps(width, 3, 1), nn.Linear(width, 1))

@@ -95,7 +95,7 @@ class Clips:
         def load(*drawn):
             films, _, ids, said, *_ = self.load(*drawn)
             return self._twice(model.standard(films), ids, said)
-        discriminator = video.PathDiscriminator(model.layout, len(self.vocabulary))
+        discriminator = video.PathDiscriminator(model.layout, self.vocabulary)
         discriminator.pace.copy_(video.pace_of(model.standard(self.films)))
         return video.play("clips/paths", model.generator, discriminator, self._half, load,
                           extra=video.MatchAndSpread(layout=model.layout), **how)
@@ -105,7 +105,7 @@ class Clips:
         def load(*drawn):
             films, waves, ids, said, *_ = self.load(*drawn)
             return self._twice(spectrogram(waves), ids, model.standard(films), said)
-        discriminator = audio.SoundDiscriminator(model.layout, len(self.vocabulary))
+        discriminator = audio.SoundDiscriminator(model.layout, self.vocabulary)
         generator = model.sound.generator
         return video.play("clips/sound", generator, discriminator, self._half, load,
                           latent=generator.latent, extra=audio.MusicAndShift(), batch=32,

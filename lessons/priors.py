@@ -23,7 +23,7 @@ from lessons.engine import training
 from lessons.frames import CONTENT, MOTION, THEATRE, mean_and_spread
 from lessons.signals.clip import FRAMES, RATE
 from lessons.signals.spectrogram import A_FRAME, BINS, COLUMNS, HOP, spectrogram
-from lessons.text_conditioning import THEATRE_WORDS, TextEncoder, complete, evenly
+from lessons.text_conditioning import TextEncoder, complete, evenly
 from lessons.video import LATENT, PathGenerator, Steps, mlp
 from lessons.world import captions
 from lessons.world.scene import ACTIONS, MUSIC
@@ -105,8 +105,8 @@ class TheatreGenerator(PathGenerator):
     as far as its own way leaves room. turns: see `turns`, the place for your own.
     """
 
-    def __init__(self, layout=THEATRE, words=THEATRE_WORDS, width=160, attend=attend, turns=turns):
-        super().__init__(layout, words, LATENT - NAMED, width, attend)
+    def __init__(self, layout=THEATRE, vocabulary=WORDS, width=160, attend=attend, turns=turns):
+        super().__init__(layout, vocabulary, LATENT - NAMED, width, attend)
         self.turns = turns
         del self.start  # a film begins where the edges leave room
         self.enter = mlp(128 + 128 + layout.content, width, last=True)
@@ -175,8 +175,7 @@ def in_pairs(scenes):
 
 
 def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed=0, **how):
-    """Second stage in the theatre: the `training.Run` of the game over standardised paths
-    (N, T, D).
+    """The second stage in the theatre: the run of the game over standardised paths (N, T, D).
 
     paths: two of each scene in a row, see `in_pairs`; wordings: the `Wordings` of the scenes.
     networks: a function that makes a generator and a discriminator, extra: what is added to the
@@ -271,14 +270,14 @@ class TheatreSound(nn.Module):
 
     latent = 8
 
-    def __init__(self, layout=THEATRE, words=THEATRE_WORDS, width=128):
+    def __init__(self, layout=THEATRE, vocabulary=WORDS, width=128):
         super().__init__()
         self.frames = nn.Sequential(nn.Linear(2 * layout.path, width), nn.LeakyReLU(0.2),
                                     Steps(width, 3, 1), Steps(width, 3, 1))
         self.spread = nn.Linear(width, A_FRAME * 32)
         self.steps = nn.Sequential(Steps(32, 5, 1), nn.Linear(32, 64), nn.LeakyReLU(0.2),
                                    nn.Linear(64, BINS))
-        self.text = TextEncoder(words)
+        self.text = TextEncoder(vocabulary)
         self.tune = mlp(64 + self.latent, width, last=True)
         self.pace = nn.Linear(width, 1)
         self.hands, self.key = nn.Linear(2 * HANDS, width), nn.Linear(width, width)

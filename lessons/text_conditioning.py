@@ -24,8 +24,6 @@ from lessons.world.scene import ACTORS, COLORS, DIRECTIONS
 from lessons.world.theatre import Theatre
 from lessons.world.vocabulary import IDS, OPEN, WORDS, Wordings, encode
 
-THEATRE_WORDS = len(WORDS)
-
 
 @functools.lru_cache
 def _fillers(device):
@@ -84,12 +82,14 @@ class TextEncoder(nn.Module):
 
         state_i = e_i + mlp(e_i, sum of e_j for j < i, sum of e_j for j > i)
 
-    Padding is zero everywhere and has no influence on anything else.
+    Padding is zero everywhere and has no influence on anything else. vocabulary: the `Vocabulary`
+    of the numbers in ids.
     """
 
-    def __init__(self, words=THEATRE_WORDS, width=64):
+    def __init__(self, vocabulary=WORDS, width=64):
         super().__init__()
-        self.embed = nn.Embedding(words, width, padding_idx=0)
+        self.vocabulary = vocabulary
+        self.embed = nn.Embedding(len(vocabulary), width, padding_idx=0)
         self.mix = nn.Sequential(nn.Linear(3 * width, 2 * width), nn.LeakyReLU(0.2),
                                  nn.Linear(2 * width, width))
         self.sum_up = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.2),

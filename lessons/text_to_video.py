@@ -69,13 +69,13 @@ class FilmModel(nn.Module):
         self.vocabulary, self.examples = tuple(vocabulary), list(examples)
         self.autoencoder = FrameAutoencoder(layout, parts.one_content, parts.paste)
         if world == "theatre":
-            self.generator = TheatreGenerator(layout, len(vocabulary), attend=parts.attend,
+            self.generator = TheatreGenerator(layout, self.vocabulary, attend=parts.attend,
                                               turns=parts.turns)
             heard, self.measured = TheatreSound, None
         else:
-            self.generator = PathGenerator(layout, len(vocabulary), attend=parts.attend)
+            self.generator = PathGenerator(layout, self.vocabulary, attend=parts.attend)
             heard, self.measured = SoundGenerator, Measured()
-        self.sound = SoundModel(heard(layout, len(vocabulary)), layout, parts.with_size) \
+        self.sound = SoundModel(heard(layout, self.vocabulary), layout, parts.with_size) \
             if sound else None
         self.register_buffer("middle", torch.zeros(layout.path))  # of each number of real paths
         self.register_buffer("spread", torch.ones(layout.path))

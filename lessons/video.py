@@ -18,7 +18,8 @@ from lessons.engine import training
 from lessons.engine.losses import Relativistic
 from lessons.frames import CONTENT, MOTION, THEATRE
 from lessons.signals.clip import FRAMES
-from lessons.text_conditioning import THEATRE_WORDS, Matching, TextEncoder, contrastive_loss
+from lessons.text_conditioning import Matching, TextEncoder, contrastive_loss
+from lessons.world.vocabulary import WORDS
 
 LATENT = 48  # numbers of noise that become one path
 
@@ -40,14 +41,14 @@ class PathGenerator(nn.Module):
 
     What is there is asked once a film; what happens is asked anew at each frame. A GRU carries the
     movement from frame to frame. A place is where the film began and from there one step a frame.
-    words: how many the captions have; attend: see `attention.attend`, the place for your own.
+    vocabulary: the words of captions; attend: see `attention.attend`, the place for your own.
     """
 
-    def __init__(self, layout=THEATRE, words=THEATRE_WORDS, latent=LATENT, width=160,
+    def __init__(self, layout=THEATRE, vocabulary=WORDS, latent=LATENT, width=160,
                  attend=attend):
         super().__init__()
         self.layout, content, axes = layout, layout.content, layout.axes
-        self.text = TextEncoder(words)
+        self.text = TextEncoder(vocabulary)
         self.noise = mlp(latent, 128, 128, last=True)
         self.who, self.what = (WordAttention(n, attend=attend) for n in (1, FRAMES))
         self.content = mlp(128 + 128, *layout.widths, content)
@@ -112,9 +113,9 @@ class PathDiscriminator(nn.Module):
     order of two actions is learnt soon.
     """
 
-    def __init__(self, layout=THEATRE, words=THEATRE_WORDS, width=160):
+    def __init__(self, layout=THEATRE, vocabulary=WORDS, width=160):
         super().__init__()
-        self.text = TextEncoder(words)
+        self.text = TextEncoder(vocabulary)
         self.enter = mlp(2 * layout.path, width, last=True)
         self.near = Steps(width, 3, 1)
         self.far = nn.Sequential(Steps(width, 4, 2), Steps(width, 4, 2))

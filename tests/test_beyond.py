@@ -90,7 +90,7 @@ def test_the_autoencoder_fits_any_shape(shape, window):
 
 
 def test_padding_changes_nothing_and_attention_adds_up():
-    generator = video.PathGenerator(LAYOUT, 9).eval()
+    generator = video.PathGenerator(LAYOUT, ("", *"abcdefgh")).eval()
     z, ids = torch.randn(2, video.LATENT), torch.tensor([[1, 2, 3], [4, 5, 0]])
     paths, attention = generator.explained(z, ids)
     more, _ = generator.explained(z, torch.cat([ids, torch.zeros(2, 2, dtype=torch.long)], 1))
