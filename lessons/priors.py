@@ -317,7 +317,7 @@ VARIANTS = {"shipped": (True, 1.0, 1.0), "no energy score": (True, 1.0, 0.0),
 
 
 def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped",
-                shifted=audio.shifted, seed=0, **how):
+                shifted=audio.shifted, seed=0, batch=32, **how):
     """The `training.Run` of the game over the theatre's sounds.
 
     waves (M, S) are the sounds of real films, paths (M, T, D) what the encoder makes of their
@@ -337,7 +337,7 @@ def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped"
                 kinds[scenes, None])
         return [part.repeat_interleave(2, 0) for part in once]
     networks = TheatreSound(), audio.SoundDiscriminator(joint=joint, shifted=shifted)
-    return video.play("theatre/sound", *networks, draw, folder=folder, seed=seed, batch=32,
+    return video.play("theatre/sound", *networks, draw, folder=folder, seed=seed, batch=batch,
                       extra=audio.MusicAndShift(shift, weight), latent=TheatreSound.latent,
                       decay=0.995, **how)
 
