@@ -66,19 +66,24 @@ class FilmModel(nn.Module):
     def __init__(self, world, layout, vocabulary, examples, sound=True, parts=LIBRARY):
         super().__init__()
         self.world, self.layout = world, layout
-        self.vocabulary, self.examples = tuple(vocabulary), list(examples)
+        self.examples, vocabulary = list(examples), tuple(vocabulary)
         self.autoencoder = FrameAutoencoder(layout, parts.one_content, parts.paste)
         if world == "theatre":
-            self.generator = TheatreGenerator(layout, self.vocabulary, attend=parts.attend,
+            self.generator = TheatreGenerator(layout, vocabulary, attend=parts.attend,
                                               turns=parts.turns)
             heard, self.measured = TheatreSound, None
         else:
-            self.generator = PathGenerator(layout, self.vocabulary, attend=parts.attend)
+            self.generator = PathGenerator(layout, vocabulary, attend=parts.attend)
             heard, self.measured = SoundGenerator, Measured()
-        self.sound = SoundModel(heard(layout, self.vocabulary), layout, parts.with_size) \
+        self.sound = SoundModel(heard(layout, vocabulary), layout, parts.with_size) \
             if sound else None
         self.register_buffer("middle", torch.zeros(layout.path))  # of each number of real paths
         self.register_buffer("spread", torch.ones(layout.path))
+
+    @property
+    def vocabulary(self):
+        """The words that the model knows, the first being padding."""
+        return self.generator.text.vocabulary
 
     def standard(self, films):
         """Films uint8 (N, T, H, W, C) -> standardised paths (N, T, D)."""
