@@ -128,17 +128,17 @@ def _training(options):
     if options.fit and options.data in ("theatre", "mnist"):
         raise CourseError(f"--fit is for clips of your own: leave it away for {options.data}.")
     if options.data == "theatre":
-        from lessons.text_to_video import train_theatre
-        return train_theatre, {"size": options.size or 48}, 10
+        from lessons.text_to_video import TheatreFilms, train
+        return functools.partial(train, TheatreFilms(options.size or 48)), {}, 10
     if options.data == "mnist":
         from lessons.mlp_gan import train_mnist
         if options.size:
             raise CourseError("The digits of MNIST are 28 pixels wide: leave --size away.")
         return train_mnist, {}, 3
-    from lessons import beyond
     from lessons.sources import open
+    from lessons.text_to_video import train
     clips = open.clips_of(options.data, options.size, options.fit)
-    return functools.partial(beyond.train, clips), {}, 15
+    return functools.partial(train, clips), {}, 15
 
 
 def _check(options):
@@ -165,7 +165,7 @@ def _check(options):
 
 def _generate(options):
     texts = options.captions + (_lines(options.file) if options.file else [])
-    if _kind(options.model) == "mnist":
+    if _of_lesson_1(options.model):
         if texts:
             raise CourseError("A model of lesson 1 takes no caption: leave the captions away.")
         if options.out.suffix.lower() != ".npz":
@@ -183,15 +183,11 @@ def _generate(options):
 def _film(options, texts):
     """Make films and write them: their number, and where the seconds went since the start."""
     from lessons import text_to_video
-    from lessons.world import captions
     text_to_video.must_be_film(options.out)  # told now, not after the filming
-    maker = _maker(options.model)
-    for text in texts if maker is text_to_video else ():
-        captions.parse(text)
     moments = [BEGAN, time.perf_counter()]
-    model = maker.load_model(options.model)
+    model = text_to_video.load_model(options.model)
     moments.append(time.perf_counter())
-    films = maker.film(model, texts, options.count, options.seed)
+    films = text_to_video.film(model, texts, options.count, options.seed)
     moments.append(time.perf_counter())
     films.save(options.out)
     moments.append(time.perf_counter())
@@ -209,32 +205,23 @@ def _lines(path):
                           f"caption a line.") from None
 
 
-def _kind(place):
-    """The name of the model in a folder: "theatre", "clips", "mnist"."""
+def _of_lesson_1(place):
+    """Whether the model in a folder makes images, which take no caption."""
     from lessons.engine.checkpoints import load_checkpoint
     from lessons.engine.training import MODEL
-    if str(place) in SHIPPED:
-        return {"digits": "clips"}.get(str(place), str(place))
-    return load_checkpoint(place / MODEL)[1].get("model")
-
-
-def _maker(place):
-    """The module that loads a model and films with it."""
-    if _kind(place) == "clips":
-        from lessons import beyond
-        return beyond
-    from lessons import text_to_video
-    return text_to_video
+    return str(place) not in SHIPPED and load_checkpoint(place / MODEL)[1].get("model") == "mnist"
 
 
 def _score(options):
-    if _kind(options.model) == "mnist":
+    if _of_lesson_1(options.model):
         raise CourseError("Only models of films are scored here: give the folder of one that was "
                           "trained with --data theatre, digits or a folder, or --model theatre.")
     from lessons.studies.scores import score_clips, score_model
-    model = _maker(options.model).load_model(options.model)
-    scores = (score_clips if _kind(options.model) == "clips" else score_model)(model)
-    legend = _judged(options.model, model, scores) if _kind(options.model) == "clips" else {}
+    from lessons.text_to_video import load_model
+    model = load_model(options.model)
+    theatre = model.world == "theatre"
+    scores = (score_model if theatre else score_clips)(model)
+    legend = {} if theatre else _judged(options.model, model, scores)
     none = [name for name, value in scores.items() if not math.isfinite(value)]
     if none:  # JSON knows no infinity
         print(f"No number for {', '.join(none)}: the clips of the training do not move, or are too "

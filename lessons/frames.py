@@ -1,7 +1,14 @@
 """Lesson 4, first half: a frame becomes a short vector, and a vector becomes a frame.
 
-Axes: N films, T frames of each, F frames of any films, H and W pixels, D numbers a frame.
+The `Layout` of a world says how large its frames and vectors are: the theatre's stands here, that
+of other films is measured (lesson 9).
+
+Axes: N films, T frames of each, F frames of any films, H and W pixels of a frame, C colours, h and
+w pixels of a window, D numbers a frame (content, place, motion).
 """
+
+import copy
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -9,67 +16,94 @@ from torch.nn import functional as F
 
 from lessons.engine import training
 from lessons.engine.losses import NonSaturating
+from lessons.signals.clip import FRAMES
+from lessons.signals.windows import crop, paste, places, uncrop
 from lessons.text_conditioning import Matching
 
-CONTENT, MOTION = 16, 16  # numbers: who is there, averaged over a film; the posture in one frame
-PATH = CONTENT + 1 + MOTION
+MOTION = 16    # numbers for the posture in one frame, in every world
 TOGETHER = 4   # frames of one film in a batch of the autoencoder
-MODEL = "theatre"  # the name that a checkpoint of this lesson carries
 
 
-def cut(difference):
-    """Cut out what differs from the empty stage: windows that have it in their middle.
+@dataclass(frozen=True)
+class Layout:
+    """How large the frames of a world are, and the vectors that stand for them.
 
-    difference: frames minus the empty stage, (F, 3, H, W). Returns windows (F, 3, H, W / 2) and
-    the middle of each in pixels, (F,): half of what differs lies to its left, half to its right; it
-    is W / 2 where nothing differs. (The mean would move with every arm that waves.)
+    frame: (H, W, C); window: (h, w), what follows the thing that moves. content, axes: numbers for
+    what is there, averaged over a film, and for where (1: x alone, 2: x and y). block: pixels along
+    a side that are folded into channels. hidden, channels: widths of the decoder, the latter for
+    each time that it doubles a side; widths: of the layers from a caption to the content. centred:
+    whether motion is counted from its mean over the film. least_spread: what spreads less is not
+    blown up when paths are standardised.
     """
-    W = difference.shape[3]
-    weight = difference.abs().amax(1).sum(1)                                   # (F, W)
-    total = weight.sum(1)
-    left = weight.cumsum(1) / total.clamp(min=0.5)[:, None]                    # (F, W)
-    column = (left < 0.5).sum(1, keepdim=True).clamp(max=W - 1)                # (F, 1)
-    share = weight.gather(1, column) / total.clamp(min=0.5)[:, None]           # of that column
-    inside = (0.5 - left.gather(1, column)) / share.clamp(min=1e-6) + 1        # 0 to 1
-    place = torch.where(total > 0.5, (column + inside)[:, 0], W / 2)
-    columns = window_columns(place, W)[:, None, None].expand(-1, *difference.shape[1:3], -1)
-    return F.pad(difference, (W // 2, W // 2)).gather(3, columns), place
+
+    frame: tuple
+    window: tuple
+    content: int
+    axes: int
+    block: int
+    hidden: int
+    channels: tuple
+    widths: tuple
+    centred: bool
+    least_spread: float
+
+    @property
+    def path(self):
+        """Numbers a frame, D."""
+        return self.content + self.axes + MOTION
+
+    @property
+    def place(self):
+        """Which of them are the place, a slice."""
+        return slice(self.content, self.content + self.axes)
+
+    def parts(self, paths):
+        """Paths (..., D) as content, place and motion."""
+        return paths.split([self.content, self.axes, MOTION], -1)
 
 
-def paste(windows, place, size):
-    """Put windows (F, 3, H, W / 2) back where they were cut, on nothing: (F, 3, H, W)."""
-    columns = window_columns(place, size)[:, None, None].expand_as(windows)  # (F, 3, H, W / 2)
-    wide = windows.new_zeros(*windows.shape[:3], 2 * size)
-    return wide.scatter(3, columns, windows)[..., size // 2:-(size // 2)]
+def theatre_layout(size=48):
+    """The theatre's: figures go to the left and right on a stage of `size` x `size` pixels, and
+    half of its width holds each. A posture means the same for everybody."""
+    return Layout((size, size, 3), (size, size // 2), content=16, axes=1,
+                  block=size // 16, hidden=448, channels=(40,), widths=(192,), centred=False,
+                  least_spread=1e-3)
 
 
-def window_columns(place, W):
-    """The columns of each window (F, W / 2) in a frame with W / 2 more columns on either side."""
-    left = place.clamp(0, W).round() - W // 4 + W // 2
-    return (left[:, None] + torch.arange(W // 2, device=place.device)).long()
+THEATRE = theatre_layout()
+CONTENT, PATH = THEATRE.content, THEATRE.path
+
+
+def mean_and_spread(paths, layout=THEATRE):
+    """Mean and spread of each number of paths (M, T, D), (D,) each. What spreads less than the
+    layout says is not blown up, but for the place."""
+    least = torch.full_like(paths[0, 0], layout.least_spread)
+    least[layout.place] = 1e-3
+    return paths.mean((0, 1)), paths.std((0, 1)).clamp(min=least)
 
 
 def one_content(codes):
     """Who is there does not change within a film: codes (N, T, CONTENT + MOTION) -> the same shape,
     the content of each film averaged over its frames, the motion as it is."""
-    content, motion = codes.split([CONTENT, MOTION], 2)
+    content, motion = codes[..., :-MOTION], codes[..., -MOTION:]
     content = content.mean(1, keepdim=True).expand_as(content)                 # (N, T, CONTENT)
     return torch.cat([content, motion], 2)
 
 
 class FrameEncoder(nn.Module):
-    """Windows (F, 3, H, W / 2) -> content and motion, (F, CONTENT + MOTION)."""
+    """Windows (F, C, h, w) -> content and motion, (F, content + motion)."""
 
-    def __init__(self, size=48):
+    def __init__(self, layout=THEATRE):
         super().__init__()
-        block = size // 16
+        h, w = (side // (4 * layout.block) for side in layout.window)
+        codes = layout.content + MOTION
         self.layers = nn.Sequential(
-            nn.PixelUnshuffle(block),                                          # (F, ., 16, 8)
-            nn.Conv2d(3 * block ** 2, 48, 3, stride=2, padding=1), nn.BatchNorm2d(48),
-            nn.LeakyReLU(0.2),
+            nn.PixelUnshuffle(layout.block),                                   # (F, ., 4 h, 4 w)
+            nn.Conv2d(layout.frame[2] * layout.block ** 2, 48, 3, stride=2, padding=1),
+            nn.BatchNorm2d(48), nn.LeakyReLU(0.2),
             nn.Conv2d(48, 96, 3, stride=2, padding=1), nn.BatchNorm2d(96), nn.LeakyReLU(0.2),
-            nn.Flatten(), nn.Linear(96 * 4 * 2, 256), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
-            nn.Linear(256, CONTENT + MOTION), nn.BatchNorm1d(CONTENT + MOTION, affine=False),
+            nn.Flatten(), nn.Linear(96 * h * w, 256), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
+            nn.Linear(256, codes), nn.BatchNorm1d(codes, affine=False),
         )
 
     def forward(self, windows):
@@ -89,89 +123,121 @@ class Residual(nn.Module):
 
 
 class FrameDecoder(nn.Module):
-    """Content, rest of the place and motion (F, D) -> windows (F, 3, H, W / 2).
+    """Content, rest of the place and motion (F, D) -> windows (F, C, h, w).
 
     The rest of the place is what rounding to whole pixels left over, -0.5 to 0.5. The last layer
     gives colours and a gate of 0 to 1 for each pixel: outside the figure it shuts, and the stage
     stays as still as it is.
     """
 
-    def __init__(self, size=48):
+    def __init__(self, layout=THEATRE):
         super().__init__()
-        block = size // 16
+        smallest = layout.block * 2 ** len(layout.channels)
+        h, w = (side // smallest for side in layout.window)
+        layers = [nn.Linear(layout.path, layout.hidden), nn.BatchNorm1d(layout.hidden),
+                  nn.LeakyReLU(0.2),
+                  nn.Linear(layout.hidden, 64 * h * w), nn.BatchNorm1d(64 * h * w),
+                  nn.LeakyReLU(0.2), nn.Unflatten(1, (64, h, w))]              # (F, 64, h, w)
+        before = 64
+        for channels in layout.channels:  # twice as high and wide each time
+            layers += [nn.Conv2d(before, 4 * channels, 3, padding=1), nn.PixelShuffle(2),
+                       nn.BatchNorm2d(channels), nn.LeakyReLU(0.2)]
+            before = channels
+        colours = layout.frame[2]
         self.layers = nn.Sequential(
-            nn.Linear(PATH, 448), nn.BatchNorm1d(448), nn.LeakyReLU(0.2),
-            nn.Linear(448, 64 * 8 * 4), nn.BatchNorm1d(64 * 8 * 4), nn.LeakyReLU(0.2),
-            nn.Unflatten(1, (64, 8, 4)),                                       # (F, 64, 8, 4)
-            nn.Conv2d(64, 160, 3, padding=1), nn.PixelShuffle(2),              # (F, 40, 16, 8)
-            nn.BatchNorm2d(40), nn.LeakyReLU(0.2), Residual(40),
-            nn.Conv2d(40, 4 * block ** 2, 3, padding=1), nn.PixelShuffle(block),
-        )
+            *layers, Residual(before),
+            nn.Conv2d(before, (colours + 1) * layout.block ** 2, 3, padding=1),
+            nn.PixelShuffle(layout.block))
 
     def forward(self, vectors):
-        painted = self.layers(vectors)                                         # (F, 4, H, W / 2)
-        return 2 * painted[:, :3] * painted[:, 3:].sigmoid()
+        painted = self.layers(vectors)                                         # (F, C + 1, h, w)
+        return 2 * painted[:, :-1] * painted[:, -1:].sigmoid()
 
 
 class FrameAutoencoder(nn.Module):
-    """Films to paths and back. stage: what does not move, (3, H, W) in [-1, 1]."""
+    """Films to paths and back. Its buffer `stage` is what does not move, (C, H, W) in [-1, 1].
 
-    def __init__(self, size=48):
+    one_content, paste: as below and in `signals.windows`; the places for your own.
+    """
+
+    def __init__(self, layout=THEATRE, one_content=one_content, paste=paste):
         super().__init__()
-        self.size = size
-        self.encoder = FrameEncoder(size)
-        self.decoder = FrameDecoder(size)
-        self.register_buffer("stage", torch.zeros(3, size, size))
+        *size, channels = layout.frame
+        self.layout, self.one_content, self.paste = layout, one_content, paste
+        self.encoder, self.decoder = FrameEncoder(layout), FrameDecoder(layout)
+        self.register_buffer("stage", torch.zeros(channels, *size))
 
     def forward(self, frames):
-        """Frames (F, H, W, 3) uint8, TOGETHER in a row from one film -> windows as they are, and
-        as they come back, both (F, 3, H, W / 2)."""
-        windows, place = cut(self._difference(frames))
-        codes = one_content(self.encoder(windows).unflatten(0, (-1, TOGETHER))).flatten(0, 1)
-        content, motion = codes.split([CONTENT, MOTION], 1)
-        vectors = torch.cat([content, (place - place.round())[:, None], motion], 1)
+        """Frames (F, H, W, C) uint8, TOGETHER in a row from one film -> windows as they are, and
+        as they come back, both (F, C, h, w)."""
+        seen, place = self.windows(frames)
+        content, motion = self.codes(seen, (-1, TOGETHER))
+        rest = place - place.round()                                           # (F, axes)
+        vectors = torch.cat([content.flatten(0, 1), rest, motion.flatten(0, 1)], 1)
         # a little noise: neighbouring vectors must mean similar pictures
-        noise = 0.05 * torch.randn_like(vectors)
-        noise[:, CONTENT] = 0
-        return windows, self.decoder(vectors + noise)
+        return seen, self.decoder(vectors + _but_the_place(0.05 * torch.randn_like(vectors),
+                                                           self.layout))
+
+    def windows(self, frames):
+        """Frames uint8 (F, H, W, C) -> windows of what differs from the stage, (F, C, h, w), and
+        their places in pixels, (F, axes)."""
+        difference = frames.permute(0, 3, 1, 2).float() / 127.5 - 1 - self.stage
+        place = places(difference, self.layout.window)                 # (F, 2)
+        return crop(difference, place, self.layout.window), place[:, :self.layout.axes]
+
+    def codes(self, seen, shape):
+        """Windows (F, C, h, w) of films, shape (N, T) -> content and motion, (N, T, .) each."""
+        codes = self.one_content(self.encoder(seen).unflatten(0, shape))       # (N, T, .)
+        content, motion = codes.split([self.layout.content, MOTION], 2)
+        # where a posture may mean different things, who is there must not be told twice
+        return content, motion - motion.mean(1, keepdim=True) if self.layout.centred else motion
 
     @torch.no_grad()
-    def paths(self, video, chunk=64):
-        """Films uint8 (N, T, H, W, 3) -> paths (N, T, D); the place in frame widths."""
-        video, paths = torch.as_tensor(video), []
-        for part in video.split(chunk):
-            windows, place = cut(self._difference(part.flatten(0, 1).to(self.stage.device)))
-            codes = one_content(self.encoder(windows).unflatten(0, part.shape[:2]))
-            content, motion = codes.split([CONTENT, MOTION], 2)
-            place = place.view(*part.shape[:2], 1) / self.size
+    def paths(self, films, chunk=64):
+        """Films uint8 (N, T, H, W, C) -> paths (N, T, D); the place as a share of the frame."""
+        films, paths = torch.as_tensor(films), []
+        for part in films.split(chunk):
+            seen, place = self.windows(part.flatten(0, 1).to(self.stage.device))
+            content, motion = self.codes(seen, part.shape[:2])
+            place = (place / self._size()).unflatten(0, part.shape[:2])
             paths.append(torch.cat([content, place, motion], 2))
         return torch.cat(paths)                                                # (N, T, D)
 
     @torch.no_grad()
     def films(self, paths, chunk=64):
-        """Paths (N, T, D) -> films uint8 (N, T, H, W, 3)."""
-        video = []
+        """Paths (N, T, D) -> films uint8 (N, T, H, W, C)."""
+        made, (H, W, _) = [], self.layout.frame
         for part in paths.split(chunk):
             vectors, place = self.vectors(part.flatten(0, 1))
-            frames = self.stage + paste(self.decoder(vectors), place, self.size)
-            frames = ((frames.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-            video.append(frames.permute(0, 2, 3, 1).unflatten(0, part.shape[:2]).cpu())
-        return torch.cat(video).numpy()
+            if self.layout.axes == 1:  # windows as high as the frame have their middle in its own
+                place = F.pad(place, (0, 1), value=H / 2)                      # (F, 2)
+            frames = uncrop(self.decoder(vectors), place, (H, W), self.paste)
+            frames = (((self.stage + frames).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+            made.append(frames.permute(0, 2, 3, 1).unflatten(0, part.shape[:2]).cpu())
+        return torch.cat(made).numpy()
 
     def vectors(self, points):
-        """Points of paths (F, D) -> vectors for the decoder (F, D), and places in pixels (F,)."""
-        place = points[:, CONTENT].clamp(0, 1) * self.size
+        """Points of paths (F, D) -> vectors for the decoder (F, D), and places in pixels (F, axes).
+        """
+        place = points[:, self.layout.place].clamp(0, 1) * self._size()
         vectors = points.clone()
-        vectors[:, CONTENT] = place - place.round()
+        vectors[:, self.layout.place] = place - place.round()
         return vectors, place
 
-    def _difference(self, frames):
-        """Frames uint8 (F, H, W, 3) -> what differs from the stage, (F, 3, H, W)."""
-        return frames.permute(0, 3, 1, 2).float() / 127.5 - 1 - self.stage
+    def _size(self):
+        """Pixels of a frame along each axis of the place, (axes,)."""
+        H, W, _ = self.layout.frame
+        return torch.tensor([W, H][:self.layout.axes], device=self.stage.device)
+
+
+def _but_the_place(noise, layout):
+    """Noise (F, D) without that of the place."""
+    content, place, motion = layout.parts(noise)
+    return torch.cat([content, 0 * place, motion], 1)
 
 
 def importance(windows):
-    """Where a mistake counts: (F, 3, H, W) -> (F, 1, H, W), 5 on the figure and 1 elsewhere.
+    """Where a mistake counts: (F, C, h, w) -> (F, 1, h, w), 5 on the figure and 1 elsewhere.
 
     A dark leg counts as much as a bright one.
     """
@@ -179,7 +245,7 @@ def importance(windows):
 
 
 def reconstruction_loss(autoencoder, frames):
-    """How far frames (F, H, W, 3) are from what comes back: errors of colour and of edges."""
+    """How far frames (F, H, W, C) are from what comes back: errors of colour and of edges."""
     windows, painted = autoencoder(frames)
     weight, error = importance(windows), painted - windows
     across = (weight * F.pad(error.diff(dim=3), (0, 1)).abs()).mean()
@@ -187,41 +253,66 @@ def reconstruction_loss(autoencoder, frames):
     return (weight * (error.abs() + 2 * error.square())).mean() + (across + down) / 2
 
 
-class Painter(nn.Module):
+def train_autoencoder(autoencoder, draw, load, folder=None, *, name, seed=0, device="cpu",
+                      **length):
+    """First stage: the `training.Supervised` run of an autoencoder.
+
+    load(*draw(n, rng))[0]: n films (n, T, H, W, C), of each of which TOGETHER frames are shown.
+    name: of the world, for the checkpoint. folder: where that is, gone on from if there is one.
+    length: minutes or steps.
+    """
+    torch.manual_seed(seed)
+
+    def draw_frames(n, rng):
+        return *draw(n // TOGETHER, rng), torch.rand(n // TOGETHER, FRAMES, generator=rng)
+
+    def load_frames(*drawn):
+        films, when = load(*drawn[:-1])[0], drawn[-1].argsort(1)[:, :TOGETHER]
+        return (films[torch.arange(len(films))[:, None], when].flatten(0, 1),)  # (F, H, W, C)
+    run = training.Supervised(autoencoder.to(memory_format=torch.channels_last),
+                              model=f"{name}/autoencoder", seed=seed, device=device)
+    return training.fit_to_end(run, folder, draw_frames, load=load_frames,
+                               loss=reconstruction_loss, **length)
+
+
+# The refiner ------------------------------------------------------------------------------------
+class Refiner(nn.Module):
     """The decoder as a generator: noise z (F, D) jogs the vectors (F, D) that it paints from."""
 
-    def __init__(self, decoder):
+    def __init__(self, decoder, layout=THEATRE):
         super().__init__()
-        self.decoder = decoder
+        self.decoder, self.layout = decoder, layout
 
     def forward(self, z, vectors):
-        z = torch.cat([z[:, :CONTENT], 0 * z[:, :1], z[:, CONTENT + 1:]], 1)
-        return self.decoder(vectors + 0.04 * z)
+        return self.decoder(vectors + 0.04 * _but_the_place(z, self.layout))
 
 
-class Critic(nn.Module):
-    """Looks at windows (F, 3, H, W / 2), at all patches and at the whole with its vector (F, D)."""
+class PatchDiscriminator(nn.Module):
+    """Looks at windows (F, C, h, w), at all patches and at the whole with its vector (F, D).
 
-    def __init__(self, size=48):
+    Source of the patches: Isola et al., 2017, arXiv 1611.07004, section 3.2.2.
+    """
+
+    def __init__(self, layout=THEATRE):
         super().__init__()
-        block = size // 16
+        h, w = (side // (2 * layout.block) for side in layout.window)
         self.look = nn.Sequential(
-            nn.PixelUnshuffle(block),                                          # (F, ., 16, 8)
-            nn.Conv2d(3 * block ** 2, 48, 3, padding=1), nn.LeakyReLU(0.2),
+            nn.PixelUnshuffle(layout.block),                                   # (F, ., 2 h, 2 w)
+            nn.Conv2d(layout.frame[2] * layout.block ** 2, 48, 3, padding=1), nn.LeakyReLU(0.2),
             nn.Conv2d(48, 96, 3, stride=2, padding=1), nn.LeakyReLU(0.2),
-            nn.Conv2d(96, 96, 3, padding=1), nn.LeakyReLU(0.2),                # (F, 96, 8, 4)
+            nn.Conv2d(96, 96, 3, padding=1), nn.LeakyReLU(0.2),                # (F, 96, h, w)
         )
         self.patch = nn.Conv2d(96, 1, 1)
-        self.vector = nn.Linear(PATH, 64)
-        self.fits = Matching(96 * 8 * 4)
+        self.vector = nn.Linear(layout.path, 64)
+        self.fits = Matching(96 * h * w)
 
     def forward(self, windows, vectors):
         seen = self.look(windows)
         return self.patch(seen).mean((1, 2, 3)) + self.fits(seen.flatten(1), self.vector(vectors))
 
 
-class StayClose:
-    """What is added to the painter's loss: its windows must be near the real ones."""
+class Reconstruction:
+    """What is added to the refiner's loss: its windows must be near the real ones."""
 
     def __init__(self, weight=20.0):
         self.weight = weight
@@ -233,48 +324,25 @@ class StayClose:
         return self.weight * (importance(real) * (fake - real).abs()).mean()
 
 
-def train_autoencoder(video, folder=None, *, seed=0, device="cpu", **length):
-    """First stage: the `training.Supervised` run of an autoencoder on films (N, T, H, W, 3).
-
-    folder: where its checkpoint is, gone on from if there is one. length: minutes or steps.
-    Films in which much moves are drawn more often, since they are the hardest to paint.
-    """
-    torch.manual_seed(seed)
-    N, T, size = video.shape[:3]
-    autoencoder = FrameAutoencoder(size)
-    some = video[:: max(1, N // 200), ::4].flatten(0, 1)
-    autoencoder.stage.copy_(some.permute(0, 3, 1, 2).median(0).values / 127.5 - 1)
-    change = torch.cat([part.float().diff(dim=1).abs().mean((1, 2, 3, 4))
-                        for part in video[:, :, ::3, ::3].split(500)])
-    weights = 0.5 + change / change.mean()
-
-    def draw(n, rng):
-        rows = torch.multinomial(weights, n // TOGETHER, replacement=True, generator=rng)
-        rows = rows.repeat_interleave(TOGETHER)
-        return (video[rows, torch.randint(T, (n,), generator=rng)],)
-    run = training.Supervised(autoencoder.to(memory_format=torch.channels_last),
-                              model=f"{MODEL} autoencoder", seed=seed, device=device)
-    return training.fit_to_end(run, folder, draw, loss=reconstruction_loss, **length)
-
-
-def train_painter(autoencoder, video, paths, folder=None, *, seed=0, device="cpu", **length):
+def train_refiner(autoencoder, video, paths, folder=None, *, name, seed=0, device="cpu", **length):
     """Third stage: the `training.Run` of a game that sharpens the autoencoder's decoder.
 
-    The painter sees the vector of a real frame and must paint it so that a critic takes it for the
-    frame. video (N, T, H, W, 3) and paths (N, T, D) belong together. Its batch norms stay as they
-    are. folder, length: see `train_autoencoder`.
+    The refiner sees the vector of a real frame and must paint it so that a discriminator takes it
+    for the frame. video (N, T, H, W, C) and paths (N, T, D) belong together. Its batch norms stay
+    as they are. name, folder, length: see `train_autoencoder`.
     """
     torch.manual_seed(seed)
-    paths, home = paths.cpu(), autoencoder.stage.device
-    decoder = FrameDecoder(autoencoder.size)
-    decoder.load_state_dict(autoencoder.decoder.state_dict())
+    paths, home, layout = paths.cpu(), autoencoder.stage.device, autoencoder.layout
 
     def draw(n, rng):
         rows = torch.randint(len(video), (n,), generator=rng)
-        frames = torch.randint(video.shape[1], (n,), generator=rng)
-        windows, _ = cut(autoencoder._difference(video[rows, frames].to(home)))
-        return windows, autoencoder.vectors(paths[rows, frames])[0]
-    run = training.Run(Painter(decoder).eval(), Critic(autoencoder.size), lr=5e-4,
-                       model=f"{MODEL} painter", seed=seed, device=device)
-    return training.fit_to_end(run, folder, draw, loss=NonSaturating, latent=PATH, r1=0.05,
-                               extra=StayClose(), decay=0.995, **length)
+        return rows, torch.randint(video.shape[1], (n,), generator=rng)
+
+    def load(rows, when):
+        seen, _ = autoencoder.windows(video[rows, when].to(home))
+        return seen, autoencoder.vectors(paths[rows, when].to(home))[0]
+    run = training.Run(Refiner(copy.deepcopy(autoencoder.decoder), layout).eval(),
+                       PatchDiscriminator(layout), lr=5e-4, model=f"{name}/refiner", seed=seed,
+                       device=device)
+    return training.fit_to_end(run, folder, draw, load=load, loss=NonSaturating, latent=layout.path,
+                               r1=0.05, extra=Reconstruction(), decay=0.995, **length)

@@ -1,13 +1,10 @@
 """Lesson 8: a script of one to eight lines becomes one film, with subtitles, sound and one actor.
 
-`python -m lessons.short_film SCRIPT.txt FILM.mp4` shoots one. `python -m lessons.short_film
-compare` plays the game with each idea of the course taken away and writes what that costs to
-data/ablation.json.
-
 Axes: K shots, one a line, M takes of a shot, of which one is kept, T frames of a shot, H height, W
 width, D numbers of a path, L words, B frequencies and C columns of a spectrogram.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,18 +12,18 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from lessons import audio, video
+from lessons import text_to_video, video
 from lessons.display import media
-from lessons.display.subtitles import clock, subtitle
+from lessons.display.subtitles import clock, subtitle, wrap
 from lessons.engine.checkpoints import write_whole
 from lessons.errors import CourseError
 from lessons.frames import CONTENT, MOTION
-from lessons.signals import clip, spectrogram
+from lessons.priors import FOOT, TheatreSound
+from lessons.signals import clip
 from lessons.text_to_video import Films
 from lessons.video import LATENT
 from lessons.world import captions
 from lessons.world.scene import Scene
-from lessons.world.vocabulary import encode
 
 LINES = 8     # of a script, at most
 TAKES = 32    # of each shot
@@ -36,14 +33,22 @@ FADE = (0.15, 0.55)  # how much light the first two frames after a cut have, and
 
 
 # From a script to shots -------------------------------------------------------------------------
-def read_script(text, seed=0):
+def carry_on(before, said):
+    """The `Scene` that `said` (a Reading) shows, where it leaves something open as it was `before`
+    (a Scene)."""
+    told = {field: getattr(said, field) or getattr(before, field)
+            for field in ("actor", "color", "direction", "music")}
+    return Scene(actions=said.actions, **told)
+
+
+def read_script(text, seed=0, carry_on=carry_on):
     """The lines of a script and what each of them shows: a list of strings and one of `Scene`s.
 
     A line may leave open who it is ("then he runs"), the colour, the direction and the music: it
-    takes them from the line before, where the same person goes on. What the first line leaves open
-    is drawn by chance. Empty lines
-    do not count. Raises CourseError for a script without lines or with more than eight, and for a
-    line that cannot be read; the sentence says which.
+    takes them from the line before. What the first line leaves open is drawn by chance. Empty lines
+    do not count. carry_on: see `carry_on`, the place for your own. Raises CourseError for a script
+    without lines or with more than eight, and for a line that cannot be read; the sentence says
+    which.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not 1 <= len(lines) <= LINES:
@@ -51,13 +56,13 @@ def read_script(text, seed=0):
     scenes, rng = [], np.random.default_rng(seed)
     for number, line in enumerate(lines, 1):
         try:
-            scenes.append(read_line(line, scenes[-1] if scenes else None, rng))
+            scenes.append(read_line(line, scenes[-1] if scenes else None, rng, carry_on))
         except CourseError as error:
             raise CourseError(f"Line {number} of the script: {error}") from None
     return lines, scenes
 
 
-def read_line(line, before, rng):
+def read_line(line, before, rng, carry_on=carry_on):
     """The `Scene` of a line; `before`: that of the line before, None for the first.
 
     Somebody new brings a colour and a side of their own; only the music plays on.
@@ -76,16 +81,8 @@ def read_line(line, before, rng):
     return carry_on(before, said)
 
 
-def carry_on(before, said):
-    """The `Scene` that `said` (a Reading) shows, where it leaves something open as it was `before`
-    (a Scene)."""
-    told = {field: getattr(said, field) or getattr(before, field)
-            for field in ("actor", "color", "direction", "music")}
-    return Scene(actions=said.actions, **told)
-
-
 # From shots to a film ---------------------------------------------------------------------------
-def cast(paths, scenes):
+def cast(paths, scenes, recast=video.recast):
     """One actor in all shots: paths (K, T, D) of scenes -> the same, each with the content of the
     first shot that has the same actor in the same colour, who looks to the same side.
 
@@ -93,7 +90,7 @@ def cast(paths, scenes):
     would see ghosts. One noise gives one build, so who turns round is the same person still.
     """
     looks = [(scene.actor, scene.color, scene.direction) for scene in scenes]
-    return video.recast(paths[[looks.index(look) for look in looks]], paths)
+    return recast(paths[[looks.index(look) for look in looks]], paths)
 
 
 def best_take(last, takes):
@@ -159,7 +156,7 @@ def fade(video, before):
 class ShortFilm:
     """A film of K shots. video: uint8 (K T, H, W, 3); audio: float32 (samples,), -1 to 1; lines: K
     strings; scenes: what each shot shows; cuts: K of bool, see `cuts`; shots: the same as `Films`,
-    shot by shot, each with the caption that the model was given."""
+    shot by shot, each with the caption that the model was given; wrap: see `subtitles.wrap`."""
 
     video: np.ndarray
     audio: np.ndarray
@@ -167,11 +164,12 @@ class ShortFilm:
     scenes: list
     cuts: list
     shots: Films
+    wrap: Callable = wrap
 
     def frames(self, words=True):
         """The pictures as they are played, enlarged, dark around cuts, and with subtitles, or with
         an empty strip: uint8 (K T, H', W', 3)."""
-        strips = [subtitle(line if words else "", scene, self.video.shape[2] * ZOOM)
+        strips = [subtitle(line if words else "", scene, self.video.shape[2] * ZOOM, self.wrap)
                   for line, scene in zip(self.lines, self.scenes, strict=True)]
         shots = fade(self.shots.video, self.cuts)
         return np.stack([np.concatenate([frame.repeat(ZOOM, 0).repeat(ZOOM, 1), strip])
@@ -205,48 +203,59 @@ def play(film):
     display(media.video_player(film.mp4(words=False), " / ".join(film.lines), film.subtitles()))
 
 
+@dataclass(frozen=True)
+class Parts(text_to_video.Parts):
+    """The functions of a short film that are exercises of the course: each may be your own."""
+
+    recast: Callable = video.recast                     # exercise 4.4
+    carry_on: Callable = carry_on                       # 8.1
+    stand_where_it_stood: Callable = stand_where_it_stood   # 8.2
+    wrap: Callable = wrap                               # 8.3
+
+
+LIBRARY = Parts()
+
+
 @torch.no_grad()
-def shoot(model, script, seed=0):
+def shoot(model, script, seed=0, parts=LIBRARY):
     """The `ShortFilm` of a script, one shot of two seconds a line.
 
     All shots have one noise: the same actor in the same clothes, who plays to the same tune. Only
     the words differ, and with which foot a shot begins, which is chosen so that the movement goes
     on. A script whose end is changed gives the same film up to there. model: of
-    `text_to_video.load_model`; raises what `read_script` raises.
+    `text_to_video.load_model`, which is given `parts` as well; raises what `read_script` raises.
     """
-    lines, scenes = read_script(script, seed)
+    lines, scenes = read_script(script, seed, parts.carry_on)
     spoken = [captions.describe(scene, language=language(line))
               for line, scene in zip(lines, scenes, strict=True)]
     rng, device = torch.Generator().manual_seed(seed), model.middle.device
-    z, noise = (torch.randn(1, n, generator=rng) for n in (LATENT, audio.NOISE))
+    z, noise = (torch.randn(1, n, generator=rng) for n in (LATENT, TheatreSound.latent))
     z = z.repeat(len(lines) * TAKES, 1)
     feet = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)            # evenly spread
-    z[:, video.FOOT] = feet.repeat(len(lines))
-    ids = encode(spoken, model.vocabulary).to(device)                          # (K, L)
-    kept = torch.arange(len(lines))
+    z[:, FOOT] = feet.repeat(len(lines))
+    ids, kept = model.encode(spoken).to(device), torch.arange(len(lines))      # (K, L)
     made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
     paths, attention = (part.unflatten(0, (-1, TAKES)) for part in made)
     best = best_takes(paths)
-    paths = cast(paths[kept, best] * model.spread + model.middle, scenes)      # (K, T, D)
-    paths[..., CONTENT] = stand_where_it_stood(paths[..., CONTENT])
-    wave = soundtrack(model.sound, noise.to(device), ids, paths)               # (K samples,)
+    paths = cast(paths[kept, best] * model.spread + model.middle, scenes, parts.recast)
+    paths[..., CONTENT] = parts.stand_where_it_stood(paths[..., CONTENT])  # (K, T, D)
+    wave = soundtrack(model.sound, noise.to(device), ids, paths)           # (K samples,)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)
     shots = Films(video=films, audio=wave.reshape(len(lines), -1), captions=spoken,
                   attention=attention[kept, best].cpu().numpy(),
                   words=model.vocabulary.decode(ids.cpu()))
     return ShortFilm(films.reshape(-1, *films.shape[2:]), wave, lines, scenes,
-                     cuts(paths[..., CONTENT], scenes), shots)
+                     cuts(paths[..., CONTENT], scenes), shots, parts.wrap)
 
 
 def soundtrack(sound, noise, ids, paths):
     """The sound of K shots, one after the other: float32 (samples,).
 
-    sound: an `audio.SoundMaker`, or None for silence; noise (1, audio.NOISE), ids (K, L), paths
-    (K, T, D). The shots' spectrograms become one wave, so that no tone breaks off between them and
-    a film that is too loud is turned down as a whole.
+    sound: an `audio.SoundModel`, or None for silence; noise (1, any), ids (K, L), paths (K, T, D).
+    The shots' spectrograms become one wave, so that no tone breaks off between them and a film that
+    is too loud is turned down as a whole.
     """
     if sound is None:
         return np.zeros(len(ids) * clip.SAMPLES, np.float32)
-    levels = sound.generator(noise.expand(len(ids), -1), ids,
-                             (paths - sound.middle) / sound.spread)            # (K, B, C)
-    return spectrogram.to_wave(levels.cpu().transpose(0, 1).flatten(1)[None])[0].numpy()
+    levels = sound.levels(noise.expand(len(ids), -1), ids, paths)              # (K, B, C)
+    return sound.heard(levels.transpose(0, 1).flatten(1)[None])[0].numpy()

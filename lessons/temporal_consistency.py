@@ -1,9 +1,5 @@
 """Lesson 6: what smooth means, how to measure it, and which remedy is worth what.
 
-`python -m lessons.temporal_consistency judge` trains the judge of steps and ships it;
-`python -m lessons.temporal_consistency` plays lesson 4's game with one remedy on or off and writes
-data/consistency.json; cut off, it goes on where it stopped.
-
 Axes: N films, T frames of each, H and W pixels, F frames of any films, P points, K capsules, D
 numbers a frame of a path.
 """
@@ -17,14 +13,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from lessons import frames, video
+from lessons.priors import FOOT
 from lessons.signals import clip
 from lessons.signals.clip import FPS
 from lessons.text_conditioning import Matching
-from lessons.video import FOOT
 from lessons.world.flow import drawn
 from lessons.world.scene import COLORS
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import encode
 
 SPAN = 6     # frames over which a cadence is measured: one whole cycle of a run
 
@@ -131,19 +126,18 @@ def warping_error(film, flow, visible):
 def go_on(model, chapters, seed=0, tries=32):
     """Paths longer than those of the game: each chapter is joined where the last one ended.
 
-    model: a `FilmMaker`; chapters: lists of N captions each, of the same actors, who stay those of
-    the first list. Of each later chapter `tries` films are made, which begin with another foot or
-    another part of the step. `join` finds where one of them goes on best. Returns paths (N, T, D)
-    as the decoder takes them: T = 16, and 9 for each chapter after the first.
+    model: a `text_to_video.FilmModel`; chapters: lists of N captions each, of the same actors, who
+    stay those of the first list. Of each later chapter `tries` films are made, which begin with
+    another foot or another part of the step. `join` finds where one of them goes on best. Returns
+    paths (N, T, D) as the decoder takes them: T = 16, and 9 for each chapter after the first.
     """
     z = torch.randn(len(chapters[0]), video.LATENT, generator=torch.Generator().manual_seed(seed))
-    whole = model.generator(z, encode(chapters[0], model.vocabulary))          # (N, T, D)
+    whole = model.generator(z, model.encode(chapters[0]))                      # (N, T, D)
     phases = torch.special.ndtri((torch.arange(tries) + 0.5) / tries)          # evenly spread
     for texts in chapters[1:]:
         several = z.repeat_interleave(tries, 0)
         several[:, FOOT] = phases.repeat(len(z))
-        ids = encode(texts, model.vocabulary).repeat_interleave(tries, 0)      # (N tries, L)
-        made = model.generator(several, ids)
+        made = model.generator(several, model.encode(texts).repeat_interleave(tries, 0))
         whole = join(whole, made.unflatten(0, (len(z), tries)))
     return whole * model.spread + model.middle
 
@@ -197,7 +191,7 @@ class FramesOnly(video.PathDiscriminator):
     compared with what the caption says of it. Shuffled postures are as good as any."""
 
     def __init__(self, width=160):
-        super().__init__(width)
+        super().__init__(width=width)
         del self.enter, self.near, self.far, self.sum_up, self.fits, self.match
 
     def forward(self, paths, ids, *_):
@@ -219,14 +213,14 @@ class SparseFrames(FramesOnly):
     """It also sees four frames of each film together, at times drawn by chance, with the gaps
     between them. Source: Skorokhodov et al., 2022, arXiv 2112.14683, section 3.2."""
 
-    def __init__(self, width=160, few=4):
+    def __init__(self, width=160, few=4, pick=pick):
         super().__init__(width)
-        self.few = few
+        self.few, self.pick = few, pick
         self.compare = nn.Sequential(nn.Linear(few * width + few - 1, 256), nn.LeakyReLU(0.2))
         self.fits = Matching(256)
 
     def together(self, frames, sentence):
         order = torch.rand(frames.shape[:2], device=frames.device).argsort(1)
-        few, gaps = pick(frames, order[:, :self.few].sort(1).values)
+        few, gaps = self.pick(frames, order[:, :self.few].sort(1).values)
         seen = torch.cat([few.flatten(1), gaps / clip.FRAMES], 1)             # (N, .)
         return self.fits(self.compare(seen), sentence)

@@ -1,10 +1,16 @@
 """The finished product: a sentence becomes a film with sound.
 
-Axes: N films, T frames of each, H and W pixels, D numbers a frame, L words of a caption.
+One model films every world. A world brings its `Layout`, its vocabulary, and what is known of it
+beforehand: the theatre that of `priors`, clips from elsewhere what lesson 9 measures in them.
+
+Axes: N films, T frames of each, H and W pixels, C colours, D numbers a frame, L words of a caption,
+S samples of sound.
 """
 
+import dataclasses
 import io
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,49 +18,97 @@ import numpy as np
 import torch
 from torch import nn
 
-from lessons import audio
-from lessons.audio import NOISE, SoundMaker
+from lessons import attention, frames, priors
+from lessons.audio import SoundGenerator, SoundModel
+from lessons.beyond import Clips, Measured, clips_layout, inside
 from lessons.display import media
 from lessons.engine import checkpoints, distributed, training, weights
 from lessons.engine.checkpoints import load_checkpoint, save_checkpoint, write_whole
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
-from lessons.frames import MODEL, PATH, FrameAutoencoder, train_autoencoder, train_painter
-from lessons.signals.clip import FRAMES
-from lessons.video import LATENT, PathGenerator, train_paths, twice
+from lessons.frames import FrameAutoencoder, Layout, theatre_layout
+from lessons.priors import TheatreGenerator, TheatreSound
+from lessons.signals import clip, spectrogram, windows
+from lessons.sources import words
+from lessons.video import LATENT, PathDiscriminator, PathGenerator
 from lessons.world import vocabulary
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import WORDS, Wordings, encode
+
+MODEL = "film"  # the name that a checkpoint of this module carries
 
 
-class FilmMaker(nn.Module):
-    """The model of the course: captions and noise become paths, and paths become films.
+@dataclass(frozen=True)
+class Parts:
+    """The functions of a finished model that are exercises of the course: each may be your own."""
 
-    vocabulary: the `Vocabulary` of its captions, those that its sound hears among them.
+    one_content: Callable = frames.one_content      # exercise 4.1
+    paste: Callable = windows.paste                 # 4.2
+    turns: Callable = priors.turns                  # 4.3
+    attend: Callable = attention.attend             # 5.1
+    with_size: Callable = spectrogram.with_size     # 7.2
+
+    def own(self):
+        """The names of those that are not the course's."""
+        return [field.name for field in dataclasses.fields(self)
+                if getattr(self, field.name) is not field.default]
+
+
+LIBRARY = Parts()
+
+
+class FilmModel(nn.Module):
+    """The model of the course: captions and noise become paths, and paths films and sound.
+
+    world: "theatre" or "clips", which says what is known beforehand; layout: a `frames.Layout`;
+    vocabulary: its words, the first being padding; examples: some captions that it has met; sound:
+    False where it has none; parts: `Parts`.
     """
 
-    def __init__(self, size=48, vocabulary=WORDS):
+    def __init__(self, world, layout, vocabulary, examples, sound=True, parts=LIBRARY):
         super().__init__()
-        self.autoencoder = FrameAutoencoder(size)
-        self.generator = PathGenerator(vocabulary=vocabulary)
-        self.sound = SoundMaker(vocabulary)
-        self.register_buffer("middle", torch.zeros(PATH))  # of each number of real paths
-        self.register_buffer("spread", torch.ones(PATH))
+        self.world, self.layout = world, layout
+        self.examples, vocabulary = list(examples), Vocabulary(vocabulary)
+        self.autoencoder = FrameAutoencoder(layout, parts.one_content, parts.paste)
+        if world == "theatre":
+            self.generator = TheatreGenerator(layout, vocabulary, attend=parts.attend,
+                                              turns=parts.turns)
+            heard, self.measured = TheatreSound, None
+        else:
+            self.generator = PathGenerator(layout, vocabulary, attend=parts.attend)
+            heard, self.measured = SoundGenerator, Measured()
+        self.sound = SoundModel(heard(layout, vocabulary), layout, parts.with_size) \
+            if sound else None
+        self.register_buffer("middle", torch.zeros(layout.path))  # of each number of real paths
+        self.register_buffer("spread", torch.ones(layout.path))
 
     @property
     def vocabulary(self):
-        """The words that the model knows, a `Vocabulary`."""
+        """The words that the model knows, the first being padding."""
         return self.generator.text.vocabulary
+
+    def standard(self, films):
+        """Films uint8 (N, T, H, W, C) -> standardised paths (N, T, D)."""
+        return (self.autoencoder.paths(films) - self.middle) / self.spread
+
+    def encode(self, texts):
+        """Captions as numbers of words, (N, L). Raises CourseError for one that it cannot read."""
+        if not texts:
+            raise CourseError(f"There is no caption: give one of words that the model has met, as "
+                              f"in '{self.examples[0]}'.")
+        if self.world == "theatre":
+            return vocabulary.encode(texts, self.vocabulary)
+        return words.encode(texts, self.vocabulary)
 
     @torch.no_grad()
     def forward(self, z, ids, noise=None):
-        """z (N, LATENT), captions (N, L) -> films uint8 (N, T, H, W, 3), attention (N, T, L), sound
-        (N, samples), from noise (N, audio.NOISE); silence without noise, or where `sound` is None.
-        """
+        """z (N, LATENT), captions (N, L) -> films uint8 (N, T, H, W, C), attention (N, T, L), sound
+        (N, S), from noise (N, numbers that the sound's generator takes); silence without it."""
         paths, attention = self.generator.explained(z, ids)
         paths = paths * self.spread + self.middle
-        silence = torch.zeros(len(z), round(FRAMES / Films.fps * Films.sample_rate))
-        waves = silence if noise is None or self.sound is None else self.sound(noise, ids, paths)
+        if self.measured:
+            paths = inside(paths, self.measured.edges, self.layout.place)
+        waves = torch.zeros(len(z), clip.SAMPLES) if noise is None else \
+            self.sound(noise, ids, paths)
         return self.autoencoder.films(paths), attention.cpu(), waves
 
 
@@ -64,8 +118,7 @@ class Films:
 
     video: uint8 (N, T, H, W, 3). audio: float32 (N, samples), -1 to 1. captions: N strings.
     attention: float32 (N, T, L), how much each frame looked at each word, rows summing to 1 over
-    the words that are there. words: (N, L) strings, empty where there is none: those of the
-    caption in the course's own words (`captions.canonical`), which the model is given.
+    the words that are there. words: (N, L) strings, empty where there is none.
     """
 
     video: np.ndarray
@@ -103,116 +156,189 @@ def must_be_film(path):
 
 
 def film(model, texts, count=1, seed=0, sound=True, chunk=64):
-    """Films of captions, English or Chinese: `count` of each, told apart by chance.
+    """Films of captions: `count` of each, told apart by chance.
 
-    model: of `load_model`; texts: list of captions; sound: False saves the time that it takes, and
-    the pictures are the same. Raises CourseError for a caption that cannot be read, or that has a
-    word which the model does not know.
+    model: of `load_model`; texts: list of captions, of the theatre's grammar or of words that the
+    model's clips had; sound: False saves the time that it takes, and the pictures are the same.
+    Raises CourseError for a caption that cannot be read.
     """
-    if not texts:
-        raise CourseError("There is no caption: give one, for example 'a red man walks'.")
-    ids = encode(texts, model.vocabulary).repeat_interleave(count, 0)          # (N, L)
+    ids = model.encode(texts).repeat_interleave(count, 0)                      # (N, L)
     rng, device = torch.Generator().manual_seed(seed), model.middle.device
-    z, noise = (torch.randn(len(ids), n, generator=rng) for n in (LATENT, NOISE))
-    made = [model(part.to(device), words.to(device), heard.to(device) if sound else None)
-            for part, words, heard in zip(z.split(chunk), ids.split(chunk), noise.split(chunk),
-                                          strict=True)]
+    parts = [torch.randn(len(ids), LATENT, generator=rng), ids]
+    if sound and model.sound:
+        parts.append(torch.randn(len(ids), model.sound.generator.latent, generator=rng))
+    made = [model(*(part.to(device) for part in some))
+            for some in zip(*(part.split(chunk) for part in parts), strict=True)]
     video, attention, waves = zip(*made, strict=True)
     return Films(video=np.concatenate(video), audio=torch.cat(waves).numpy(),
                  captions=[text for text in texts for _ in range(count)],
                  attention=torch.cat(attention).numpy(), words=model.vocabulary.decode(ids))
 
 
-def load_model(place, sound=True):
-    """The model that `train_theatre` left in a folder, or the shipped one, "theatre".
+# Models in folders, and those that come with the course -----------------------------------------
+EXAMPLES = ["a red man walks"]
 
-    sound: False leaves its sound away, as for a model that was trained before films had any.
+
+def load_model(place, sound=True, parts=LIBRARY):
+    """The `FilmModel` that `train` left in a folder, or a shipped one, "theatre" or "digits".
+
+    sound: False leaves its sound away; parts: `Parts`, with your own.
     """
     path = Path(place) / training.MODEL
-    if str(place) == "theatre":
-        tensors, facts = _shipped(sound)
+    if str(place) in ("theatre", "digits"):
+        tensors, facts = _shipped(str(place))
     else:
+        tensors, facts = load_checkpoint(path)
+        if facts.get("model") in ("theatre", "clips"):
+            raise CourseError(f"The model in {path} was trained by an older version of the course: "
+                              f"train it again in an empty folder.")
         tensors, facts = load_checkpoint(path, MODEL)
-    if "vocabulary" not in facts:
-        raise CourseError(f"The model in {path} is of an older version of the course, which kept "
-                          f"no words with its weights: train it anew.")
-    stage = tensors.get("autoencoder.stage", torch.zeros(3, 48, 48))  # it has the frames' size
-    model = FilmMaker(stage.shape[1], Vocabulary(facts["vocabulary"]))
-    if not sound or not any(name.startswith("sound.") for name in tensors):
-        model.sound = None
+    if not sound:
         tensors = {name: value for name, value in tensors.items() if name[:6] != "sound."}
+    layout = Layout(**{name: tuple(value) if isinstance(value, list) else value
+                       for name, value in facts["layout"].items()})
+    model = FilmModel(facts["world"], layout, facts["vocabulary"], facts["examples"],
+                      sound and facts["sound"], parts)
     checkpoints.load_weights(model, tensors, path)
     return model.eval()
 
 
-def _shipped(sound):
-    """(tensors, facts) of the shipped model, with or without its sound, which has the same words.
+def _shipped(name):
+    """Tensors and facts of a model that comes with the course."""
+    file = f"{name}.safetensors"
+    tensors, facts = weights.shipped(file), weights.shipped_facts(file)
+    if name == "theatre":
+        tensors |= {f"sound.{key}": value
+                    for key, value in weights.shipped("sound.safetensors").items()}
+        if facts["vocabulary"] != weights.shipped_facts("sound.safetensors")["vocabulary"]:
+            raise CourseError("The shipped sound has other words than the shipped films: make it "
+                              "anew with python -m lessons ship sound.")
+        facts |= {"world": "theatre", "layout": theatre_layout(), "examples": EXAMPLES}
+    else:
+        facts |= {"world": "clips", "layout": clips_layout(facts["shape"], facts["window"])}
+    return tensors, facts | {"layout": dataclasses.asdict(facts["layout"]), "sound": True}
+
+
+def facts_of(model):
+    """What a checkpoint says of a `FilmModel`, so that it can be built again."""
+    return {"model": MODEL, "world": model.world, "layout": dataclasses.asdict(model.layout),
+            "vocabulary": model.vocabulary, "examples": model.examples,
+            "sound": model.sound is not None, "frames": clip.FRAMES, "fps": Films.fps}
+
+
+# Training ---------------------------------------------------------------------------------------
+class TheatreFilms:
+    """Films of the theatre as `train` learns from them, two of each scene, all in memory.
+
+    size: pixels of a side; films: how many are drawn. Once `prepare` was called, `beyond.Clips` of
+    these films is the theatre without `priors`: what are these worth? Raises CourseError for a size
+    that is no multiple of 16.
     """
-    names = ("theatre.safetensors", "sound.safetensors")[:1 + sound]
-    tensors, *heard = map(weights.shipped, names)
-    facts, *others = map(weights.shipped_facts, names)
-    if any(other["vocabulary"] != facts["vocabulary"] for other in others):
-        raise CourseError("The shipped sound has other words than the shipped films: make it anew "
-                          "with python -m lessons ship sound.")
-    return tensors | {f"sound.{name}": value for part in heard
-                      for name, value in part.items()}, facts
+
+    name, vocabulary, examples, heard = "theatre", vocabulary.WORDS, EXAMPLES, True
+    # of the steps, or of the time when all films are drawn; the rest is for what lies between
+    shares = {"autoencoder": 0.3, "paths": 0.42, "refiner": 0.08, "sound": 0.15}
+
+    def __init__(self, size=48, films=8000):
+        if size % 16 or not 32 <= size <= 128:
+            raise CourseError(f"Films have a size of 32, 48, 64, ... or 128 pixels, not {size}: "
+                              f"choose a multiple of 16.")
+        self.layout, self.films, self.shape = theatre_layout(size), films, (size, size, 3)
+
+    def prepare(self, seed):
+        """Draw the films."""
+        self.scenes = Theatre.scenes(self.films // 2, seed)
+        clips = Theatre(self.layout.frame[0]).film(priors.in_pairs(self.scenes), seed)
+        self.video, self.waves = (torch.from_numpy(part) for part in (clips.video, clips.audio))
+        self.waves = self.waves.half()
+        self.wordings = vocabulary.Wordings(self.scenes, seed=seed)
+        some = self.video[:: max(1, len(self.video) // 200), ::4].flatten(0, 1)
+        self.stage = some.permute(0, 3, 1, 2).median(0).values / 127.5 - 1
+        # films in which much moves are drawn more often: they are the hardest to paint
+        change = torch.cat([part.float().diff(dim=1).abs().mean((1, 2, 3, 4))
+                            for part in self.video[:, :, ::3, ::3].split(500)])
+        self.often = 0.5 + change / change.mean()
+
+    def draw(self, n, rng):
+        """Films by chance: rows int64 (n,), and captions of them, (n, L), with what they say."""
+        rows = torch.multinomial(self.often, n, replacement=True, generator=rng)
+        return rows, *self.wordings.draw(rows // 2, rng)
+
+    def load(self, rows, ids, said):
+        """The same with video uint8 (n, T, H, W, 3) and audio float32 (n, S) for rows."""
+        return self.video[rows], self.waves[rows].float(), ids, said
+
+    def measure(self, model):
+        """Make paths of all films, and tell the model their scale."""
+        self.paths = model.autoencoder.paths(self.video)                       # (N, T, D)
+        model.middle, model.spread = frames.mean_and_spread(self.paths, self.layout)
+        self.standard = ((self.paths - model.middle) / model.spread)
+
+    def train_paths(self, model, **how):
+        """The run of the game over paths; how: see `priors.train_paths`."""
+        return priors.train_paths(self.standard, self.wordings, networks=lambda: (
+            model.generator, PathDiscriminator(self.layout)), **how)
+
+    def train_sound(self, model, **how):
+        """The run of the game over sounds; how: see `priors.train_sound`."""
+        return priors.train_sound(self.waves, self.standard.cpu(), self.wordings,
+                                  vocabulary.kinds_of(self.scenes), **how)
 
 
-# Shares of the steps, or of the time when all films are drawn; the rest is for what lies between.
-SHARES = {"autoencoder": 0.3, "paths": 0.42, "painter": 0.08, "sound": 0.15}
+def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resume=False):
+    """Train everything from nothing, keep it in folder and return the `FilmModel`.
 
-
-def train_theatre(folder, *, minutes=None, steps=None, size=48, seed=0, device="auto",
-                  resume=False, films=8000):
-    """Train everything from nothing, keep it in folder and return the `FilmMaker`.
-
-    Four stages, each with its own checkpoint below folder: the autoencoder of frames, the game
-    over paths, a game that sharpens what the decoder paints, and the game over sounds. minutes or
-    steps: of all stages together. films: how many are drawn to learn from. Raises CourseError for a
-    size that is no multiple of 16, when folder holds a training already and resume is not asked
-    for, and when interrupted: what was trained until then is kept, to go on from.
+    data: `TheatreFilms`, `beyond.Clips`, or what has draw, load, vocabulary and shape. Stages,
+    each with its own checkpoint below folder: the autoencoder of frames, the game over paths, in
+    the theatre a game that sharpens what the decoder paints, and the game over sounds, where there
+    are any. minutes or steps: of all stages together. Raises CourseError when folder holds a
+    training already and resume is not asked for, when that was begun by an older version, and when
+    interrupted: what was trained until then is kept, to go on from.
     """
-    folder = Path(folder)
-    if size % 16 or not 32 <= size <= 128:
-        raise CourseError(f"Films have a size of 32, 48, 64, ... or 128 pixels, not {size}: choose "
-                          f"a multiple of 16.")
-    if not resume and any((folder / stage / training.CHECKPOINT).exists() for stage in SHARES):
+    folder, begun = Path(folder), time.perf_counter()
+    world = data if isinstance(data, (TheatreFilms, Clips)) else Clips(data)
+    _may_begin(world, folder, resume)
+    device = training.pick_device(device)
+    world.prepare(seed)
+    spent = distributed.of_first((time.perf_counter() - begun) / 60)
+    left = minutes and max(minutes - spent, minutes / 2)
+
+    def how(stage):
+        torch.manual_seed(seed)
+        share = world.shares[stage]
+        return {"folder": folder / stage, "seed": seed, "device": device,
+                "minutes": left and left * share, "steps": steps and max(1, round(steps * share))}
+    torch.manual_seed(seed)
+    model = FilmModel(world.name, world.layout, world.vocabulary, world.examples, world.heard)
+    model.autoencoder.stage.copy_(world.stage)
+    frames.train_autoencoder(model.autoencoder, world.draw, world.load, name=world.name,
+                             **how("autoencoder"))
+    model.to(device).autoencoder.eval()
+    world.measure(model)
+    model.generator = world.train_paths(model, **how("paths")).average
+    if "refiner" in world.shares:
+        run = frames.train_refiner(model.autoencoder, world.video, world.paths, name=world.name,
+                                   **how("refiner"))
+        model.autoencoder.decoder.load_state_dict(run.average.decoder.state_dict())
+    if model.sound:
+        model.sound.generator = world.train_sound(model, **how("sound")).average
+        model.sound.middle, model.sound.spread = model.middle.clone(), model.spread.clone()
+    if distributed.rank() == 0:
+        spelt = f"--{'steps' if steps else 'minutes'} {steps or minutes:g} " \
+                f"--size {world.layout.frame[0]} --seed {seed}"
+        save_checkpoint(folder / training.MODEL, model.state_dict(),
+                        facts_of(model) | {"how": spelt})
+    return model.eval()
+
+
+def _may_begin(world, folder, resume):
+    """Raises CourseError where folder holds what this training must not overwrite or go on with."""
+    found = {stage: path for stage in world.shares
+             if (path := folder / stage / training.CHECKPOINT).exists()}
+    if found and not resume:
         raise CourseError(f"The folder {folder} holds a run already: add --resume to go on with "
                           f"it, or give another folder.")
-    device, start = training.pick_device(device), time.perf_counter()
-    scenes = Theatre.scenes(films // 2, seed)
-    clips = Theatre(size).film(twice(scenes), seed)
-    video, waves = torch.from_numpy(clips.video), torch.from_numpy(clips.audio).half()
-    wordings = Wordings(scenes, seed=seed)
-    left = minutes and max(minutes - (time.perf_counter() - start) / 60, minutes / 2)
-    left = minutes and distributed.of_first(left)
-    lengths = {stage: {"minutes": left and left * share,
-                       "steps": steps and max(1, round(steps * share))}
-               for stage, share in SHARES.items()}
-
-    run = train_autoencoder(video, folder / "autoencoder", seed=seed, device=device,
-                            **lengths["autoencoder"])
-    model = FilmMaker(size).to(device).eval()
-    model.autoencoder.load_state_dict(run.network.state_dict())
-    paths = model.autoencoder.paths(video)                                     # (N, T, D)
-    model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
-
-    run = train_paths((paths - model.middle) / model.spread, wordings, folder / "paths", seed=seed,
-                      device=device, **lengths["paths"])
-    model.generator.load_state_dict(run.average.state_dict())
-
-    run = train_painter(model.autoencoder, video, paths, folder / "painter", seed=seed,
-                        device=device, **lengths["painter"])
-    model.autoencoder.decoder.load_state_dict(run.average.decoder.state_dict())
-
-    run = audio.train_sound(waves, ((paths - model.middle) / model.spread).cpu(), wordings,
-                            vocabulary.kinds_of(scenes), folder / "sound", seed=seed, device=device,
-                            **lengths["sound"])
-    model.sound = audio.made_of(run, paths)
-    if distributed.rank() == 0:
-        save_checkpoint(folder / training.MODEL, model.state_dict(),
-                        {"model": MODEL, "vocabulary": model.vocabulary, "size": size,
-                         "frames": FRAMES, "fps": Films.fps,
-                         "how": f"--{'steps' if steps else 'minutes'} {steps or minutes:g} "
-                                f"--size {size} --seed {seed}"})
-    return model
+    if any(load_checkpoint(path)[1].get("model") != f"{world.name}/{stage}"
+           for stage, path in found.items()):
+        raise CourseError(f"The run in {folder} was begun on other data, or by an older version of "
+                          f"the course: give another folder.")

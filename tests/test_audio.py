@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lessons import audio, frames, text_to_video
+from lessons import audio, frames, priors, text_to_video
 from lessons.engine import weights
 from lessons.judges import sound
 from lessons.shipping import judges
@@ -85,10 +85,10 @@ def test_what_a_caption_says_of_music_stays_and_what_is_open_is_completed():
             "a red man walks with cheerful music", "一个红衣男人走，配着平静的音乐",
             "一个男人跑，安静无声"]
     kinds = torch.ones(5, dtype=torch.int64)
-    assert (audio.with_music(encode(said, WORDS), kinds, WORDS)[:, -3:] == 0).all()
+    assert (priors.with_music(encode(said, WORDS), kinds, WORDS)[:, -3:] == 0).all()
     open_ = ["a red man walks in red clothes", "一个男人正在跑步"]
     for k, kind in enumerate(MUSIC):
-        for row in audio.with_music(encode(open_, WORDS), torch.tensor([k, k]), WORDS):
+        for row in priors.with_music(encode(open_, WORDS), torch.tensor([k, k]), WORDS):
             text = " ".join(WORDS[i] for i in row if i)
             assert captions.parse(text).music == kind, text
 
@@ -96,12 +96,12 @@ def test_what_a_caption_says_of_music_stays_and_what_is_open_is_completed():
 def _random(n=4):
     torch.manual_seed(0)
     ids = encode(["a red man walks", "a blue woman runs with calm music"] * (n // 2), WORDS)
-    return torch.randn(n, audio.NOISE), ids, torch.randn(n, 16, frames.PATH)
+    return torch.randn(n, priors.TheatreSound.latent), ids, torch.randn(n, 16, frames.PATH)
 
 
 def test_steps_follow_the_path_and_music_the_words():
     z, ids, paths = _random()
-    generator = audio.SoundGenerator()
+    generator = priors.TheatreSound()
     levels = generator(z, ids, paths)
     assert levels.shape == (4, spectrogram.BINS, spectrogram.COLUMNS)
     late = torch.cat([paths[:, :1].expand(-1, 3, -1), paths[:, :-3]], 1)
@@ -114,7 +114,7 @@ def test_steps_follow_the_path_and_music_the_words():
 
 def test_the_discriminator_sees_sound_caption_and_path():
     z, ids, paths = _random()
-    levels, discriminator = audio.SoundGenerator()(z, ids, paths), audio.SoundDiscriminator()
+    levels, discriminator = priors.TheatreSound()(z, ids, paths), audio.SoundDiscriminator()
     logits = discriminator(levels, ids, paths)[0]
     for other in ((levels.flip(2), ids, paths), (levels, ids.flip(0), paths),
                   (levels, ids, paths.flip(1))):
@@ -133,10 +133,10 @@ def test_the_energy_score_is_least_where_the_spread_is_right():
     assert score(1.0) < min(score(0.0), score(0.5), score(2.0))
 
 
-@pytest.mark.parametrize("variant", audio.VARIANTS)
+@pytest.mark.parametrize("variant", priors.VARIANTS)
 def test_a_few_steps_move_both_networks(variant, clips, waves, precision):
     wordings = Wordings(clips.scenes)
-    run = audio.train_sound(waves, torch.randn(48, 16, frames.PATH), wordings,
+    run = priors.train_sound(waves, torch.randn(48, 16, frames.PATH), wordings,
                             vocabulary.kinds_of(clips.scenes), variant=variant, batch=8, steps=2)
     assert torch.stack(run.log).isfinite().all()
     moments = run.optimizers["generator"].state
@@ -152,7 +152,7 @@ def test_several_films_of_a_scene_share_its_captions():
         def draw(self, rows, rng):
             seen.append(rows)
             return super().draw(rows, rng)
-    audio.train_sound(torch.randn(6, clip.SAMPLES), torch.randn(6, 16, frames.PATH), Spy(scenes),
+    priors.train_sound(torch.randn(6, clip.SAMPLES), torch.randn(6, 16, frames.PATH), Spy(scenes),
                       vocabulary.kinds_of(scenes), batch=64, steps=1)
     assert set(seen[0].tolist()) == {0, 1}
 

@@ -1,5 +1,6 @@
 """Lesson 8: scripts, one actor throughout, subtitles, the film as a file, the ideas taken away."""
 
+import dataclasses
 from dataclasses import replace
 
 import av
@@ -161,6 +162,25 @@ def test_every_shot_of_long_scripts_shows_what_its_line_says(model):
         shots.append(film.shots.video)
         texts += film.shots.captions
     assert obeyed(np.concatenate(shots), texts).mean() > 0.95
+
+
+def test_a_film_is_shot_with_the_learners_own_parts(film):
+    """Of every exercise that a film goes through the learner's function is called, and parts that
+    do what the course's do give the same film."""
+    called = set()
+
+    def mine(name):
+        def part(*given, **named):
+            called.add(name)
+            return getattr(short_film.LIBRARY, name)(*given, **named)
+        return part
+    names = {field.name for field in dataclasses.fields(short_film.Parts)}
+    parts = short_film.Parts(**{name: mine(name) for name in names})
+    made = short_film.shoot(text_to_video.load_model("theatre", parts=parts), SCRIPT, 3, parts)
+    assert np.array_equal(made.frames(), film.frames())
+    assert np.array_equal(made.audio, film.audio)
+    assert called == names - {"one_content"}  # which makes paths of real films
+    assert short_film.Parts(recast=parts.recast).own() == ["recast"]
 
 
 def test_a_model_without_sound_makes_a_silent_film(model):

@@ -125,12 +125,12 @@ def test_the_shipped_model_films_by_the_front_door(tmp_path, capsys):
 
 
 def test_the_shipped_model_holds_what_the_lesson_promises():
-    from lessons import beyond
+    from lessons import text_to_video
     scores = weights.listed("digits.safetensors")["scores"]
     assert scores["digit"] >= 0.90 and scores["move"] >= 0.95 and scores["minutes"] <= 15
     assert scores["voice"] >= 0.85 and scores["agree"] >= 0.85
-    model, truth = beyond.load_model("digits"), torch.tensor(moving_digits.combinations()[0])
-    films = beyond.film(model, [caption(*pair, way=i % 4) for i, pair in
+    model, truth = text_to_video.load_model("digits"), torch.tensor(moving_digits.combinations()[0])
+    films = text_to_video.film(model, [caption(*pair, way=i % 4) for i, pair in
                                 enumerate(truth.tolist())], 1, seed=77)
     fresh = digit_scores(films, truth)  # 45 films: a few more may go wrong by chance
     assert fresh["digit"] > 0.8 and fresh["move"] > 0.85 and fresh["voice"] > 0.7

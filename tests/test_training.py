@@ -573,7 +573,7 @@ def test_the_share_of_time_spent_waiting_for_data_is_counted_and_kept(tmp_path):
 WORKERS = """
 import itertools, json, os, signal, socket, sys, time, torch
 from pathlib import Path
-from lessons import frames, video
+from lessons import frames, priors, video
 from lessons.engine import distributed, training
 from lessons.errors import CourseError
 from lessons.engine.losses import Relativistic
@@ -645,7 +645,7 @@ def load(rows, ids, said):
 
 def new_run():
     torch.manual_seed(0)
-    return training.Run(video.PathGenerator(), video.PathDiscriminator(), model="toy")
+    return training.Run(priors.TheatreGenerator(), video.PathDiscriminator(), model="toy")
 
 def fit(run, batch=16, **how):
     return training.fit(run, draw, load=load, loss=Relativistic, latent=48, batch=batch, r1=0.5,

@@ -1,20 +1,21 @@
 """Films from captions: geometry, networks, the stages and what they leave, shipped weights."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 import torch
 
-from lessons import frames, measuring, text_to_video, video
+from lessons import frames, measuring, priors, text_to_video, video
 from lessons.__main__ import main
 from lessons.engine import training
 from lessons.engine.checkpoints import load_checkpoint, save_checkpoint
 from lessons.engine.losses import NonSaturating, Relativistic
 from lessons.engine.weights import DATA
 from lessons.errors import CourseError
-from lessons.frames import cut, paste
 from lessons.judges import clips
+from lessons.signals.windows import crop, places, uncrop
 from lessons.signals.windows import place as place_of
 from lessons.world import captions, figures
 from lessons.world.scene import Scene
@@ -31,7 +32,7 @@ def shipped():
 def small(tmp_path_factory):
     """A folder in which all four stages were trained for a moment."""
     folder = tmp_path_factory.mktemp("small")
-    text_to_video.train_theatre(folder, steps=12, films=40)
+    text_to_video.train(text_to_video.TheatreFilms(films=40), folder, steps=12)
     return folder
 
 
@@ -39,36 +40,36 @@ def test_cut_and_paste_are_inverse():
     clips = Theatre().sample(8, seed=1).video
     frames = torch.from_numpy(clips).flatten(0, 1).permute(0, 3, 1, 2).float() / 127.5 - 1
     stage = frames.median(0).values
-    windows, place = cut(frames - stage)
+    place = places(frames - stage, (48, 24))
+    windows = crop(frames - stage, place, (48, 24))
     assert windows.shape == (128, 3, 48, 24)
-    assert torch.allclose(paste(windows, place, 48) + stage, frames, atol=1e-5)
-    assert np.allclose(place.view(8, 16) / 48, place_of(clips), atol=0.05)
+    assert torch.allclose(uncrop(windows, place, (48, 48)) + stage, frames, atol=1e-5)
+    assert np.allclose(place[:, 0].view(8, 16) / 48, place_of(clips), atol=0.05)
 
 
 def test_an_empty_stage_has_its_place_in_the_middle():
-    windows, place = frames.cut(torch.zeros(2, 3, 48, 48))
-    assert (place == 24).all() and (windows == 0).all()
+    assert (places(torch.zeros(2, 3, 48, 48), (48, 24)) == 24).all()
 
 
 def test_figures_at_the_edge_are_cut_without_loss():
     difference = torch.zeros(1, 3, 48, 48)
     difference[..., 44:] = 1
-    windows, place = frames.cut(difference)
-    assert place.item() == 46
-    assert torch.equal(frames.paste(windows, place, 48), difference)
+    place = places(difference, (48, 24))
+    assert place.tolist() == [[46, 24]]
+    assert torch.equal(uncrop(crop(difference, place, (48, 24)), place, (48, 48)), difference)
 
 
 def test_a_waving_arm_does_not_move_the_place():
     clips = Theatre().film([Scene("woman", "blue", ("wave",), "left")] * 6, seed=2)
     frames = torch.from_numpy(clips.video).flatten(0, 1).float() - figures.stage(48)
-    _, place = cut(frames.permute(0, 3, 1, 2) / 127.5)
+    place = places(frames.permute(0, 3, 1, 2) / 127.5, (48, 24))[:, 0]
     assert place.view(6, 16).diff(dim=1).abs().mean() < 0.05      # pixels
 
 
 def test_what_is_too_small_for_a_movement_is_none():
     step = torch.tensor([[1.0, 0.01, -0.02, 0.3]])[..., None]
     motion = torch.tensor([[0.0, 0.05, 1.0, 1.05]])[..., None].repeat(1, 1, 16)
-    calm_step, held = video.calm(step, motion)
+    calm_step, held = priors.calm(step, motion)
     assert torch.equal(calm_step[0, :, 0], torch.tensor([1, 0, 0, 0.3]))
     assert torch.equal(held[0, :, 0], torch.tensor([0, 0, 1, 1.0]))
 
@@ -77,7 +78,7 @@ def test_a_film_begins_where_its_way_fits_between_the_edges():
     way = torch.tensor([[0.0, 0.5, 1.0], [0.0, -0.5, -1.0], [0.0, 1.3, 2.6]])
     way = way.repeat_interleave(2, 0)                              # (6, 3)
     share = torch.tensor([[0.0], [1.0]]).repeat(3, 1)
-    start = video.begin(way, torch.zeros(6, 2), share)
+    start = priors.begin(way, torch.zeros(6, 2), share)
     places = way + start                                           # edges at -1.3 and 1.3
     assert places[:4].amin() > -1.35 and places[:4].amax() < 1.35
     assert (start[1] - start[0]).item() == pytest.approx(1.6, abs=0.01)   # the room that is left
@@ -100,12 +101,12 @@ def test_the_energy_score_is_best_for_films_that_vary_like_the_real_ones():
 
 def test_every_scene_is_filmed_twice_in_a_row():
     scenes = Theatre.scenes(3, 1)
-    assert video.twice(scenes) == [scenes[i // 2] for i in range(6)]
+    assert priors.in_pairs(scenes) == [scenes[i // 2] for i in range(6)]
 
 
 @pytest.mark.parametrize("size", [32, 48, 64])
 def test_the_autoencoder_fits_films_of_several_sizes(size):
-    autoencoder = frames.FrameAutoencoder(size).eval()
+    autoencoder = frames.FrameAutoencoder(frames.theatre_layout(size)).eval()
     films = Theatre(size).sample(3, seed=1).video
     paths = autoencoder.paths(films)
     assert paths.shape == (3, 16, frames.PATH)
@@ -115,7 +116,7 @@ def test_the_autoencoder_fits_films_of_several_sizes(size):
 
 
 def test_attention_rows_sum_to_one_over_the_words_that_are_there():
-    generator = video.PathGenerator()
+    generator = priors.TheatreGenerator()
     ids = encode(["a red man walks then runs to the left", "一个男人正在跑步"], WORDS)
     paths, attention = generator.explained(torch.randn(2, video.LATENT), ids)
     assert paths.shape == (2, 16, frames.PATH) and attention.shape == (2, 16, ids.shape[1])
@@ -125,7 +126,7 @@ def test_attention_rows_sum_to_one_over_the_words_that_are_there():
 
 def test_padding_changes_neither_network():
     torch.manual_seed(0)
-    generator, discriminator = video.PathGenerator(), video.PathDiscriminator()
+    generator, discriminator = priors.TheatreGenerator(), video.PathDiscriminator()
     ids = encode(["a red man walks", "a child waves"], WORDS)
     wide = torch.cat([ids, torch.zeros(2, 5, dtype=torch.int64)], 1)
     z = torch.randn(2, video.LATENT)
@@ -151,18 +152,18 @@ def test_the_rhythm_of_a_movement_is_found_among_its_overtones(speed):
     height, start = torch.rand(16, 3, generator=rng), torch.rand(16, 3, generator=rng)
     motion = (height * (turned + 7 * start).sin()).sum(2)                      # (T, C)
     motion = motion + 0.02 * torch.randn(16, 16, generator=rng)
-    assert abs(float(video.rhythm(motion[None])) - speed) < 0.03
+    assert abs(float(priors.rhythm(motion[None])) - speed) < 0.03
 
 
 def test_what_has_no_rhythm_is_told_apart():
     rng = torch.Generator().manual_seed(0)
-    assert video.rhythm(torch.randn(50, 16, 16, generator=rng)).isnan().all()
-    assert video.rhythm(torch.ones(1, 16, 16)).isnan().all()                   # who stands
+    assert priors.rhythm(torch.randn(50, 16, 16, generator=rng)).isnan().all()
+    assert priors.rhythm(torch.ones(1, 16, 16)).isnan().all()                   # who stands
 
 
 def test_a_walk_that_becomes_a_run_is_drawn_more_often():
     texts = ["a man walks then runs", "一个男人先跑后走", "a man walks", "a man runs then jumps"]
-    assert video.how_often(meanings(texts)).tolist() == [4, 4, 1, 1]
+    assert priors.sampling_weights(meanings(texts)).tolist() == [4, 4, 1, 1]
 
 
 class _Nothing:
@@ -180,8 +181,9 @@ class _Nothing:
 def test_the_oscillator_learns_the_rhythm_of_words():
     """Films of two captions step at 0.8 and 1.3 turns a second, those of a third not evenly."""
     torch.manual_seed(0)
-    generator = video.PathGenerator()
-    extra, optimizer = video.InRhythm(generator, _Nothing), torch.optim.Adam(generator.parameters())
+    generator = priors.TheatreGenerator()
+    extra = priors.RhythmSupervision(generator, _Nothing)
+    optimizer = torch.optim.Adam(generator.parameters())
     ids = encode(["a man walks", "a man runs", "a man stands"], WORDS).repeat(8, 1)    # (N, L)
     rhythms = torch.tensor([0.8, 1.3, torch.nan]).repeat(8)
     losses = []
@@ -191,8 +193,8 @@ def test_the_oscillator_learns_the_rhythm_of_words():
         losses[-1].backward()
         optimizer.step()
     assert losses[-1] < losses[0] / 10
-    x = generator._ask(torch.randn(3, video.LATENT - video.OWN), ids[:3])[3]
-    found = 0.75 * (1 + generator.speed(x)[..., 0].sigmoid())                  # (3, T)
+    speed = generator.pace(torch.randn(3, video.LATENT - priors.NAMED), ids[:3])
+    found = 0.75 * (1 + speed.sigmoid())                                       # (3, T)
     assert (found[:2] - rhythms[:2, None]).abs().max() < 0.15
 
 
@@ -286,8 +288,8 @@ def test_supervised_training_learns_and_resumes_exactly(tmp_path, precision):
 
 def test_all_stages_train_both_networks_and_leave_a_model(tmp_path, precision):
     small = tmp_path
-    text_to_video.train_theatre(small, steps=12, films=40)
-    for stage in text_to_video.SHARES:
+    text_to_video.train(text_to_video.TheatreFilms(films=40), small, steps=12)
+    for stage in text_to_video.TheatreFilms.shares:
         tensors, facts = load_checkpoint(small / stage / training.CHECKPOINT)
         assert facts["step"] >= 1 and tensors["log"].isfinite().all()
     model = text_to_video.load_model(small)
@@ -306,11 +308,12 @@ def test_all_stages_train_both_networks_and_leave_a_model(tmp_path, precision):
 
 def test_a_resumed_training_goes_on_and_a_finished_one_is_not_overwritten(small):
     with pytest.raises(CourseError, match="resume"):
-        text_to_video.train_theatre(small, steps=12, films=40)
-    text_to_video.train_theatre(small, steps=24, films=40, resume=True)
+        text_to_video.train(text_to_video.TheatreFilms(films=40), small, steps=12)
+    text_to_video.train(text_to_video.TheatreFilms(films=40), small, steps=24, resume=True)
     steps = {stage: load_checkpoint(small / stage / training.CHECKPOINT)[1]["step"]
-             for stage in text_to_video.SHARES}
-    assert steps == {stage: round(24 * share) for stage, share in text_to_video.SHARES.items()}
+             for stage in text_to_video.TheatreFilms.shares}
+    assert steps == {stage: round(24 * share)
+                     for stage, share in text_to_video.TheatreFilms.shares.items()}
 
 
 def test_an_interrupted_stage_says_how_to_go_on(tmp_path, monkeypatch):
@@ -318,14 +321,14 @@ def test_an_interrupted_stage_says_how_to_go_on(tmp_path, monkeypatch):
         raise KeyboardInterrupt
     monkeypatch.setattr(frames, "reconstruction_loss", interrupt)
     with pytest.raises(CourseError, match="resume"):
-        text_to_video.train_theatre(tmp_path, steps=12, films=20)
+        text_to_video.train(text_to_video.TheatreFilms(films=20), tmp_path, steps=12)
     assert not (tmp_path / "paths").exists()
 
 
 def test_bad_input(small, tmp_path):
     model = text_to_video.load_model(small)
     with pytest.raises(CourseError, match="multiple of 16"):
-        text_to_video.train_theatre(tmp_path, steps=3, size=50)
+        text_to_video.TheatreFilms(size=50)
     with pytest.raises(CourseError, match="no caption"):
         text_to_video.film(model, [])
     with pytest.raises(CourseError, match="flies"):
@@ -340,6 +343,56 @@ def test_bad_input(small, tmp_path):
     save_checkpoint(tmp_path / training.MODEL, {"x": torch.zeros(1)}, {"model": "theatre"})
     with pytest.raises(CourseError, match="older version"):
         text_to_video.load_model(tmp_path)
+
+
+def test_a_run_of_an_older_version_is_told(small, tmp_path):
+    """Its checkpoints carried other names; going on from them would mix up the optimizers."""
+    older = tmp_path / "paths" / training.CHECKPOINT
+    save_checkpoint(older, {"x": torch.zeros(1)}, {"model": "theatre paths"})
+    with pytest.raises(CourseError, match="older version"):
+        text_to_video.train(text_to_video.TheatreFilms(films=20), tmp_path, steps=3, resume=True)
+    save_checkpoint(tmp_path / training.MODEL, {"x": torch.zeros(1)}, {"model": "theatre"})
+    with pytest.raises(CourseError, match="older version"):
+        text_to_video.load_model(tmp_path)
+
+
+def test_a_model_is_built_from_the_learners_own_parts(shipped):
+    """Each part is called, and one that does the same makes the same film."""
+    called = []
+
+    def mine(name):
+        def part(*given, **named):
+            called.append(name)
+            return getattr(text_to_video.LIBRARY, name)(*given, **named)
+        return part
+    names = [field.name for field in dataclasses.fields(text_to_video.Parts)]
+    parts = text_to_video.Parts(**{name: mine(name) for name in names})
+    model, texts = text_to_video.load_model("theatre", parts=parts), ["a red man walks"]
+    ours, theirs = (text_to_video.film(one, texts, seed=3) for one in (shipped, model))
+    model.autoencoder.paths(ours.video)
+    assert set(called) == set(names) == set(parts.own())
+    assert text_to_video.LIBRARY.own() == []
+    assert np.array_equal(ours.video, theirs.video) and np.array_equal(ours.audio, theirs.audio)
+    still = text_to_video.load_model("theatre", parts=text_to_video.Parts(
+        turns=lambda start, speed: 0 * speed))
+    assert not np.array_equal(text_to_video.film(still, texts, seed=3).video, ours.video)
+
+
+@pytest.mark.parametrize("window,frame", [((48, 24), (48, 48)), ((16, 8), (32, 40))])
+def test_one_paste_for_columns_serves_any_window(window, frame):
+    """Twice the one of exercise 4.2, and the same as to put every pixel back by a loop."""
+    rng = torch.Generator().manual_seed(0)
+    windows, place = torch.rand(4, 2, *window, generator=rng), torch.rand(4, 2, generator=rng)
+    place = place * torch.tensor(frame[::-1]) if window[0] < frame[0] else \
+        torch.stack([place[:, 0] * frame[1], torch.full((4,), frame[0] / 2)], 1)
+    wanted = torch.zeros(4, 2, *frame)
+    for k, (x, y) in enumerate(place.round().long().tolist()):
+        for i in range(window[0]):
+            for j in range(window[1]):
+                row, column = y - window[0] // 2 + i, x - window[1] // 2 + j
+                if 0 <= row < frame[0] and 0 <= column < frame[1]:
+                    wanted[k, :, row, column] = windows[k, :, i, j]
+    assert torch.equal(uncrop(windows, place, frame), wanted)
 
 
 def test_front_door(small, tmp_path, capsys):

@@ -17,7 +17,20 @@ CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Ze
            "PingFang SC", "Heiti TC", "Microsoft YaHei", "SimHei")
 
 
-def subtitle(line, scene, width):
+def wrap(words, between, length, most):
+    """Words in rows of which none is longer than `most`: a list of strings. length(row) -> how long
+    it is. A word that is longer by itself stands alone."""
+    rows = [words[0]]
+    for word in words[1:]:
+        longer = rows[-1] + between + word
+        if length(longer) <= most:
+            rows[-1] = longer
+        else:
+            rows.append(word)
+    return rows
+
+
+def subtitle(line, scene, width, wrap=wrap):
     """A line as white words on a dark strip under a picture: uint8 (width / 5, width, 3).
 
     Chinese is drawn where the machine has a font for it; where it has none, the strip says in
@@ -34,19 +47,6 @@ def subtitle(line, scene, width):
     draw.multiline_text((width / 2, strip.height / 2), "\n".join(rows), "white", letters,
                         anchor="mm", align="center")
     return np.asarray(strip)
-
-
-def wrap(words, between, length, most):
-    """Words in rows of which none is longer than `most`: a list of strings. length(row) -> how long
-    it is. A word that is longer by itself stands alone."""
-    rows = [words[0]]
-    for word in words[1:]:
-        longer = rows[-1] + between + word
-        if length(longer) <= most:
-            rows[-1] = longer
-        else:
-            rows.append(word)
-    return rows
 
 
 def font_file(family):

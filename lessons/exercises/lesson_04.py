@@ -4,10 +4,11 @@ import math
 
 import torch
 
-from lessons import frames, video
+from lessons import frames, priors, video
 from lessons.exercises import Exercise, rng
 from lessons.frames import CONTENT, MOTION, PATH
-from lessons.video import SLOWEST
+from lessons.priors import SLOWEST
+from lessons.signals.windows import paste, window_columns
 
 
 # 4.1 -------------------------------------------------------------------------------------------
@@ -68,7 +69,7 @@ def _windows():
 
 def _pasted(crop=None, way="wide"):
     def wrong(windows, place, size):
-        columns = frames.window_columns(place, size)[:, None, None].expand_as(windows)
+        columns = window_columns(place, size, size // 2)[:, None, None].expand_as(windows)
         columns = columns + {"late": size // 4, "one": 1}.get(way, 0)
         if way == "fixed":
             columns = columns[:1].expand_as(windows)
@@ -84,7 +85,7 @@ def _pasted(crop=None, way="wide"):
 
 
 _MIDDLE = (lambda size: size // 2, lambda size: -(size // 2))
-Exercise("4.2", ours=frames.paste, cases=_windows, trained=("windows",), mistakes=[
+Exercise("4.2", ours=paste, cases=_windows, trained=("windows",), mistakes=[
     ("The result is as wide as the canvas with its margins: cut size / 2 columns off on either "
      "side.", _pasted()),
     ("You kept the left part of the canvas: the frame is its middle, size / 2 columns in from "
@@ -117,7 +118,7 @@ def _pace(speed):
     return SLOWEST * (1 + speed.sigmoid())
 
 
-Exercise("4.3", ours=video.turns, cases=_oscillators, trained=True, mistakes=[
+Exercise("4.3", ours=priors.turns, cases=_oscillators, trained=True, mistakes=[
     ("You added up over the films, axis 0: the frames are axis 1.",
      lambda start, speed: _begin(start) + _pace(speed).cumsum(0)),
     ("You added up over the oscillators, the last axis: the frames are axis 1.",

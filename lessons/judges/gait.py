@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from lessons.engine import weights
-from lessons.frames import cut
 from lessons.signals.clip import FPS
+from lessons.signals.windows import figure_windows
 from lessons.world import figures
 from lessons.world.flow import drawn
 from lessons.world.scene import ACTORS, COLORS, DIRECTIONS, Scene
@@ -48,11 +48,11 @@ def phase_judge():
 
 
 def windows(frames):
-    """Windows around the figures of frames uint8 (F, H, W, 3), as `frames.cut` cuts them: (F, 3, H,
+    """Windows around the figures of frames uint8 (F, H, W, 3), as lesson 4 cuts them: (F, 3, H,
     W / 2), and the middle of each in pixels, (F,)."""
     frames = torch.as_tensor(frames)
     difference = frames.float() - figures.stage(frames.shape[2])
-    return cut(difference.permute(0, 3, 1, 2) / 127.5)
+    return figure_windows(difference.permute(0, 3, 1, 2) / 127.5)
 
 
 def stepping_scenes(n, seed=0):
@@ -75,8 +75,7 @@ def read_frames(judge, films, chunk=64):
 
 # The measures -----------------------------------------------------------------------------------
 def places(film):
-    """Where the figure stands in films uint8 (N, T, H, W, 3), in pixels: (N, T); see `frames.cut`.
-    """
+    """Where the figure stands in films uint8 (N, T, H, W, 3), in pixels: (N, T)."""
     return windows(torch.as_tensor(film).flatten(0, 1))[1].view(film.shape[:2])
 
 

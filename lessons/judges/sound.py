@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from lessons import measuring
 from lessons.engine import weights
-from lessons.frames import cut
 from lessons.signals import windows
 from lessons.signals.clip import FPS, RATE
 from lessons.signals.spectrogram import (
@@ -66,7 +65,7 @@ def figures_of(films):
     if frames.shape[2:] != (48, 48):
         frames = F.interpolate(frames, (48, 48), mode="bilinear", antialias=True)
     empty = windows.as_films(figures.stage(48)[None, None])[0]               # (1, 3, 48, 48)
-    return cut(frames - empty)[0].unflatten(0, films.shape[:2])
+    return windows.figure_windows(frames - empty)[0].unflatten(0, films.shape[:2])
 
 
 @torch.no_grad()

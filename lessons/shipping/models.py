@@ -11,7 +11,6 @@ import torch
 from lessons import beyond, mlp_gan, text_to_video
 from lessons.engine import training, weights
 from lessons.engine.checkpoints import load_checkpoint
-from lessons.frames import MODEL
 from lessons.judges.digits import score_digits
 from lessons.sources.downloads import mnist
 from lessons.studies import sound
@@ -69,14 +68,14 @@ def score_sound_maker(maker):
 
 def theatre(folder):
     """The model of films in a folder, without its sound, which `sound_maker` makes."""
-    _, facts = load_checkpoint(Path(folder) / training.MODEL, MODEL)
+    _, facts = load_checkpoint(Path(folder) / training.MODEL, text_to_video.MODEL)
     return text_to_video.load_model(folder, sound=False), {
-        "minutes": _minutes(folder, text_to_video.SHARES), "how": facts["how"]}
+        "minutes": _minutes(folder, text_to_video.TheatreFilms.shares), "how": facts["how"]}
 
 
 def speaking_digits(folder):
     """The model of digits that speak in a folder."""
-    return beyond.load_model(folder), {"minutes": _minutes(folder, beyond.SHARES)}
+    return text_to_video.load_model(folder), {"minutes": _minutes(folder, beyond.Clips.shares)}
 
 
 def _minutes(folder, stages):

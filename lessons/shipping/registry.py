@@ -4,7 +4,7 @@ import functools
 import shutil
 from pathlib import Path
 
-from lessons import beyond
+from lessons import text_to_video
 from lessons.engine import weights
 from lessons.errors import CourseError, nearest
 from lessons.judges.clips import ClipJudge
@@ -60,8 +60,8 @@ def ship(name, folder=None):
 
 def _facts(network):
     """What is stored with a network's weights: the words that it knows, or what it answers."""
-    if isinstance(network, beyond.ClipMaker):
-        return beyond.facts_of(network)
+    if isinstance(network, text_to_video.FilmModel):
+        return text_to_video.facts_of(network)
     if isinstance(network, ClipJudge):
         return {"answers": network.answers}
     words = [part.vocabulary for part in network.modules() if isinstance(part, TextEncoder)]

@@ -96,12 +96,18 @@ def first_phases(size):
     return (2 * math.pi * HOP / WINDOW * bins).cumsum(2)
 
 
-def to_wave(levels, rounds=32, speed=0.99):
+def with_size(columns, size):
+    """Complex columns with other magnitudes and the phases that they have, both (N, B, C)."""
+    return size * columns / columns.abs().clamp(min=1e-9)
+
+
+def to_wave(levels, rounds=32, speed=0.99, with_size=with_size):
     """Back to sound: levels (N, B, C) -> waves (N, S), faded at both ends, at most 0.95 high.
 
     The phases are lost, so they are guessed and then made to agree: in each round the columns
     become a wave, the wave becomes columns, and these keep their phases and take the magnitudes
-    that are wanted. speed: how much of the last step is made once more (0 for the plain method).
+    that are wanted (with_size). speed: how much of the last step is made once more (0 for the plain
+    method).
     Source: Griffin and Lim, 1984, doi 10.1109/TASSP.1984.1164317; the fast form is that of
     Perraudin et al., 2013, doi 10.1109/WASPAA.2013.6701851.
     """
@@ -113,8 +119,3 @@ def to_wave(levels, rounds=32, speed=0.99):
     waves = fade(inverse(columns), RATE, 0.008)
     highest = waves.abs().amax(1, keepdim=True)
     return waves * (0.95 / highest.clamp(min=0.95))  # turned down as a whole, not clipped
-
-
-def with_size(columns, size):
-    """Complex columns with other magnitudes and the phases that they have, both (N, B, C)."""
-    return size * columns / columns.abs().clamp(min=1e-9)

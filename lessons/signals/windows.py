@@ -62,30 +62,52 @@ def places(difference, window):
     return torch.stack([x, y], 1)                                              # (F, 2)
 
 
-def lines(place, size, all_):
-    """Which lines of a frame, padded by `size` // 2 on both sides, a window has: (F,) -> (F, size).
+def window_columns(place, size, width):
+    """The columns (F, width) that windows with their middle at place (F,) have in a frame of `size`
+    columns, to which `size` // 2 more were added on either side."""
+    left = place.clamp(0, size).round() - width // 2 + size // 2
+    return (left[:, None] + torch.arange(width, device=place.device)).long()
+
+
+def cut(frames, place, width):
+    """Windows (F, C, H, width) of frames (F, C, H, W), with places (F,) in their middle."""
+    W = frames.shape[3]
+    columns = window_columns(place, W, width)[:, None, None].expand(*frames.shape[:3], -1)
+    return F.pad(frames, (W // 2, W // 2)).gather(3, columns)
+
+
+def paste(windows, place, size):
+    """Put windows (F, C, H, w) back where they were cut, on nothing: (F, C, H, size)."""
+    columns = window_columns(place, size, windows.shape[3])[:, None, None].expand_as(windows)
+    wide = windows.new_zeros(*windows.shape[:3], 2 * size)
+    return wide.scatter(3, columns, windows)[..., size // 2:-(size // 2)]
+
+
+def crop(frames, place, window):
+    """Windows (F, C, h, w) of frames (F, C, H, W), with places (F, 2), x and y, in their middle."""
+    (h, w), (x, y) = window, place.T
+    columns = cut(frames, x, w)                                                # (F, C, H, w)
+    return columns if h == frames.shape[2] else cut(columns.mT, y, h).mT
+
+
+def figure_windows(frames):
+    """Windows half as wide as frames (F, C, H, W), of what differs from nothing, (F, C, H, W / 2),
+    and the middle of each in pixels, (F,)."""
+    window = frames.shape[2], frames.shape[3] // 2
+    place = places(frames, window)                                             # (F, 2)
+    return crop(frames, place, window), place[:, 0]
+
+
+def uncrop(windows, place, frame, paste=paste):
+    """Put windows (F, C, h, w) where they belong, on nothing: frames (F, C, H, W).
+
+    paste: puts them back along the last axis, see `paste`; it is called for the columns, and for
+    the rows where windows are not as high as the frame.
     """
-    first = place.clamp(0, all_).round().long()  # less half the window, plus half as padding
-    return first[:, None] + torch.arange(size, device=place.device)
-
-
-def cut(frames, place, window):
-    """Windows (F, C, h, w) of frames (F, C, H, W), each with its place (F, 2) in the middle."""
-    (h, w), (F_, C, H, W) = window, frames.shape
-    wide = F.pad(frames, (w // 2, w // 2, h // 2, h // 2))                     # (F, C, H+h, W+w)
-    columns = lines(place[:, 0], w, W)[:, None, None].expand(F_, C, wide.shape[2], w)
-    rows = lines(place[:, 1], h, H)[:, None, :, None].expand(F_, C, h, w)
-    return wide.gather(3, columns).gather(2, rows)
-
-
-def paste(windows, place, frame):
-    """Put windows (F, C, h, w) where they belong, on nothing: frames (F, C, H, W)."""
-    (F_, C, h, w), (H, W) = windows.shape, frame
-    rows = lines(place[:, 1], h, H)[:, None, :, None].expand_as(windows)
-    tall = windows.new_zeros(F_, C, H + h, w).scatter(2, rows, windows)
-    columns = lines(place[:, 0], w, W)[:, None, None].expand(F_, C, H + h, w)
-    wide = windows.new_zeros(F_, C, H + h, W + w).scatter(3, columns, tall)
-    return wide[:, :, h // 2:h // 2 + H, w // 2:w // 2 + W]
+    (H, W), (x, y) = frame, place.T
+    if windows.shape[2] < H:
+        windows = paste(windows.mT, y, H).mT                                   # (F, C, H, w)
+    return paste(windows, x, W)
 
 
 def window_for(difference):

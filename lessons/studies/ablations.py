@@ -109,8 +109,8 @@ def consistency_scores(model, n=256, seed=70_000):
 
 
 def measure_consistency(shared, variant, seed, steps, films, captions):
-    """`consistency_scores` for so many captions without `video.calm`; "calm", the same with it, for
-    lesson 4's game; "seconds" a step and "parameters" of both networks."""
+    """`consistency_scores` for so many captions without `priors.calm`; "calm", the same with it,
+    for lesson 4's game; "seconds" a step and "parameters" of both networks."""
     model, *data = shared
     run = play(variant, *data, seed, steps=steps)
     model.generator = run.average.train()  # so that `calm` does not help
@@ -128,7 +128,7 @@ CONSISTENCY = Study("consistency", [CONSISTENCY_GAMES] * 2,
 
 
 # Lesson 8: the ideas of all lessons, taken away one by one --------------------------------------
-# what is taken away -> the game over paths, and of `audio.VARIANTS` the game over sounds, if any
+# what is taken away -> the game over paths, and of `priors.VARIANTS` the game over sounds, if any
 IDEA_GAMES = {"nothing": (ALL, "shipped"),
               "3 · D sees the caption": ("D sees no caption", None),
               "4 · a path through time": ("noise anew in each frame", None),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lessons import video
+from lessons import priors, video
 from lessons.frames import CONTENT
+from lessons.priors import TheatreGenerator
 from lessons.temporal_consistency import FramesOnly, SparseFrames
-from lessons.video import MatchAndSpread, PathDiscriminator, PathGenerator
+from lessons.video import MatchAndSpread, PathDiscriminator
 from lessons.world.theatre import Theatre
 from lessons.world.vocabulary import Wordings
 
@@ -70,7 +71,7 @@ class FreshNoise(nn.Module):
 
     def __init__(self, width=160):
         super().__init__()
-        self.linear = nn.Linear(2 * len(video.OVERTONES), width)
+        self.linear = nn.Linear(2 * len(priors.OVERTONES), width)
 
     def forward(self, swing):
         return self.linear(torch.randn_like(swing))
@@ -90,7 +91,7 @@ class EachFrame(nn.Module):
 
 def independent_frames():
     """Lesson 4's generator whose frames share only who is there: no oscillator, no GRU."""
-    generator = PathGenerator()
+    generator = TheatreGenerator()
     generator.swing, generator.carry = FreshNoise(), EachFrame()
     return generator
 
@@ -127,7 +128,7 @@ class Game:
     """The two networks of a game over paths and what is added to their losses, each a function
     that makes one; words(questions): what stands in the place of `WordAttention`, if anything."""
 
-    generator: Callable = PathGenerator
+    generator: Callable = TheatreGenerator
     discriminator: Callable = PathDiscriminator
     extra: Callable = MatchAndSpread
     words: Callable | None = None
@@ -163,12 +164,12 @@ GAMES = {
 
 
 def play(name, paths, wordings, seed=0, **length):
-    """The game over paths of `video.train_paths` for one of GAMES; returns the Run.
+    """The game over paths of `priors.train_paths` for one of GAMES; returns the Run.
 
     paths: standardised, (N, T, D). length: steps=... or minutes=...
     """
     game = GAMES[name]
-    return video.train_paths(paths, wordings, seed=seed, networks=game.networks,
+    return priors.train_paths(paths, wordings, seed=seed, networks=game.networks,
                              extra=game.extra(), **length)
 
 
@@ -177,7 +178,7 @@ def training_data(model, films):
     (N, T, D), and the `Wordings` of the scenes. The model's `middle` and `spread` become those of
     these paths."""
     scenes = Theatre.scenes(films // 2, 0)
-    both = video.twice(scenes)
+    both = priors.in_pairs(scenes)
     paths = torch.cat([model.autoencoder.paths(Theatre().film(both[i:i + 500], i).video)
                        for i in range(0, films, 500)])                         # (N, T, D)
     model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)

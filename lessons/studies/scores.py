@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from lessons import beyond, measuring
+from lessons import measuring
 from lessons import temporal_consistency as consistency
 from lessons.audio import av_align, sync
 from lessons.judges import clips, gait, pictures, sound, voices
@@ -56,9 +56,10 @@ def plain_captions(n, seed):
 
 # Films ------------------------------------------------------------------------------------------
 def score_model(model):
-    """The scores of a `FilmMaker`: `score_films` and, where it has sound, `score_sound`."""
+    """The scores of a `FilmModel` of the theatre: `score_films` and, where it has sound,
+    `score_sound`."""
     scores = score_films(lambda *wish: film(model, *wish, sound=False).video,
-                         size=model.autoencoder.size)
+                         size=model.layout.frame[0])
     return scores | (score_sound(lambda *wish: film(model, *wish)) if model.sound else {})
 
 
@@ -270,20 +271,20 @@ def digit_scores(films, truth):
 
 
 def score_clips(model, n=400, seed=0):
-    """The scores of a `ClipMaker`: "motion" and "loudness"; of digits also `digit_scores` of n
-    films of captions that training saw, and of as many held out from it. There is no judge of your
-    own clips: look at them."""
+    """The scores of a `FilmModel` of clips: "motion" and "loudness"; of digits also `digit_scores`
+    of n films of captions that training saw, and of as many held out from it. There is no judge of
+    your own clips: look at them."""
     scores = {}
     if model.vocabulary == moving_digits.VOCABULARY:
         for prefix, pairs in zip(("", "heldout "), moving_digits.combinations(), strict=True):
             truth = torch.tensor([pairs[i % len(pairs)] for i in range(n)])
             texts = [moving_digits.caption(*pair, way=i % 4) for i, pair in
                      enumerate(truth.tolist())]
-            made = beyond.film(model, texts, 1, seed)
+            made = film(model, texts, 1, seed)
             scores |= {prefix + name: value for name, value in
                        digit_scores(made, truth).items()}
-    made = beyond.film(model, model.examples, -(-64 // len(model.examples)), seed)
-    scores["motion"] = float(measuring.frame_change(made.video).mean() / model.change)
+    made = film(model, model.examples, -(-64 // len(model.examples)), seed)
+    scores["motion"] = float(measuring.frame_change(made.video).mean() / model.measured.change)
     if model.sound:
-        scores["loudness"] = sound.decibels(made.audio, model.loudness.sqrt().numpy())
+        scores["loudness"] = sound.decibels(made.audio, model.measured.loudness.sqrt().numpy())
     return scores

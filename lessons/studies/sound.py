@@ -4,8 +4,10 @@ import numpy as np
 import torch
 
 from lessons import text_to_video
-from lessons.audio import VARIANTS, lags, made_of, scale_of, train_sound
+from lessons.audio import lags
+from lessons.frames import mean_and_spread
 from lessons.judges.sound import footfall_judge, onsets, read_footfalls
+from lessons.priors import VARIANTS, sound_model, train_sound
 from lessons.studies.scores import sound_scores
 from lessons.studies.study import Study, rounded
 from lessons.world import captions
@@ -27,12 +29,12 @@ def training_data(clips=8000, seed=0, **_):
 
 
 def train_variant(data, variant, seed=0, **length):
-    """The game of one of `audio.VARIANTS` over `training_data`: its `SoundMaker`, and the Run."""
+    """The game of one of `priors.VARIANTS` over `training_data`: its `SoundModel`, and the Run."""
     waves, paths, *conditions = data
-    middle, spread = scale_of(paths)
+    middle, spread = mean_and_spread(paths)
     run = train_sound(waves, (paths - middle) / spread, *conditions, variant=variant, seed=seed,
                       **length)
-    return made_of(run, paths), run
+    return sound_model(run, paths), run
 
 
 def measure(data, variant, seed, steps, clips):
