@@ -135,16 +135,16 @@ def _training(options):
         if options.size:
             raise CourseError("The digits of MNIST are 28 pixels wide: leave --size away.")
         return train_mnist, {}, 3
-    from lessons.sources import open
+    from lessons.sources import datasets
     from lessons.text_to_video import train
-    clips = open.clips_of(options.data, options.size, options.fit)
+    clips = datasets.clips_of(options.data, options.size, options.fit)
     return functools.partial(train, clips), {}, 15
 
 
 def _check(options):
     from lessons.display import show
     from lessons.engine.checkpoints import write_whole
-    from lessons.sources import clips, open
+    from lessons.sources import clips, datasets
     folder = Path(options.folder).resolve()
     out = options.out or folder.with_name(f"{folder.name}-check.png")
     if out.suffix.lower() != ".png":
@@ -152,7 +152,7 @@ def _check(options):
                           f"so its name ends in .png.")
     if options.folder != "kth":
         clips.entries(folder)  # this is for clips with a table: digits and shards are none
-    prepared = open.clips_of(options.folder, options.size, options.fit)
+    prepared = datasets.clips_of(options.folder, options.size, options.fit)
     print(clips.table(prepared))
     some = range(0, len(prepared), -(-len(prepared) // 12))
     picture = io.BytesIO()
@@ -240,16 +240,16 @@ def _judged(folder, model, scores):
     """Add to the scores what a model's own clips say of it; returns the legend."""
     import torch
 
-    from lessons import beyond
     from lessons.judges import own_clips
-    from lessons.sources import open
-    if (clips := open.learnt_from(folder)) is None:
+    from lessons.sources import datasets
+    from lessons.text_to_video import film
+    if (clips := datasets.learnt_from(folder)) is None:
         return {}
     rows = torch.linspace(0, len(clips) - 1, min(len(clips), 200)).long()
     captions = torch.from_numpy(clips.which[rows.numpy()].copy())
     used = [(caption, pieces) for _, caption, pieces, _ in clips.clips if pieces]
     of = torch.arange(len(used)).repeat_interleave(torch.tensor([n for _, n in used]))[rows]
-    made = beyond.film(model, [used[k][0] for k in of.tolist()], seed=1)
+    made = film(model, [used[k][0] for k in of.tolist()], seed=1)
     scores |= own_clips.score_own_clips(clips.video[rows.numpy()], of, captions, made.video,
                                         captions)
     return own_clips.LEGEND

@@ -29,7 +29,7 @@ from lessons.errors import CourseError
 from lessons.frames import FrameAutoencoder, Layout, theatre_layout
 from lessons.priors import TheatreGenerator, TheatreSound
 from lessons.signals import clip, spectrogram, windows
-from lessons.sources import words
+from lessons.sources import datasets, words
 from lessons.video import LATENT, PathDiscriminator, PathGenerator
 from lessons.world import vocabulary
 from lessons.world.theatre import Theatre
@@ -298,14 +298,20 @@ def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resu
     folder, begun = Path(folder), time.perf_counter()
     world = data if isinstance(data, (TheatreFilms, Clips)) else Clips(data)
     _may_begin(world, folder, resume)
+    if hasattr(data, "contents"):  # clips name what a run learns from
+        datasets.must_be_same(data, folder, resume)
     device = training.pick_device(device)
     world.prepare(seed)
     spent = distributed.of_first((time.perf_counter() - begun) / 60)
     left = minutes and max(minutes - spent, minutes / 2)
 
+    # silent clips leave the time of the sound to the other stages
+    stages = [stage for stage in world.shares if world.heard or stage != "sound"]
+    more = sum(world.shares.values()) / sum(world.shares[stage] for stage in stages)
+
     def how(stage):
         torch.manual_seed(seed)
-        share = world.shares[stage]
+        share = world.shares[stage] * more
         return {"folder": folder / stage, "seed": seed, "device": device,
                 "minutes": left and left * share, "steps": steps and max(1, round(steps * share))}
     torch.manual_seed(seed)

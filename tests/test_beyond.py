@@ -12,11 +12,8 @@ import torch
 from lessons import __main__, beyond, text_to_video, video
 from lessons.display import media
 from lessons.errors import CourseError
-<<<<<<< HEAD
-from lessons.judges.own_clips import LEGEND
-=======
 from lessons.frames import FrameAutoencoder
->>>>>>> 7f0b4db224727cdc25dcfaa59046132f00e89e80
+from lessons.judges.own_clips import LEGEND
 from lessons.signals import clip, windows
 from lessons.signals.windows import crop, places, uncrop
 from lessons.sources import clips, shards

@@ -23,7 +23,7 @@ from lessons.display import media
 from lessons.engine.checkpoints import load_checkpoint
 from lessons.errors import CourseError
 from lessons.sources import clips, downloads, film_reader
-from lessons.sources import open as sources
+from lessons.sources import datasets as sources
 from lessons.sources.clips import KINDS, Entry, Prepared, entries, prepare, summary
 from lessons.sources.words import encode, tokens, vocabulary
 

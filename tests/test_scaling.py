@@ -18,7 +18,7 @@ from torch.distributed.run import get_args_parser
 
 from lessons import scaling
 from lessons.errors import CourseError
-from lessons.sources import open as sources
+from lessons.sources import datasets as sources
 from lessons.sources import shards, words
 
 ROOT = Path(__file__).resolve().parent.parent
