@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ KAGGLE = "import os\nos.environ['KAGGLE_KERNEL_RUN_TYPE'] = 'Interactive'\n"
 NO_TORCH = "import sys\nsys.modules['torch'] = None\n"
 RUN = """
 import sys
+import tempfile
 from IPython.core.interactiveshell import InteractiveShell
 cell = sys.stdin.read()
 sys.path[:] = [place for place in sys.path if place != {root!r}]
@@ -43,11 +45,12 @@ def _run(folder, before="", cell=None, times=2, **environment):
     """Run the cell in IPython, without the course on the path: (what it says, whether each run went
     well, where `lessons` is found after that)."""
     code = before + RUN.format(root=str(hosting.ROOT), times=times) + REPORT
-    environment = {**os.environ, "PYTHONPATH": "", "IPYTHONDIR": str(folder.parent / "ipython"),
-                   "NO_COLOR": "1", **environment}
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, text=True, timeout=120,
-                          capture_output=True, input=cell or colab_check.first_cell(),
-                          env=environment)
+    with tempfile.TemporaryDirectory() as profile:  # of IPython; the user's own stays as it is
+        environment = {**os.environ, "PYTHONPATH": "", "IPYTHONDIR": profile, "NO_COLOR": "1",
+                       **environment}
+        done = subprocess.run([sys.executable, "-c", code], cwd=folder, text=True, timeout=120,
+                              capture_output=True, input=cell or colab_check.first_cell(),
+                              env=environment)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     *said, report = done.stdout.splitlines()
     ran, place = json.loads(report)
