@@ -14,13 +14,13 @@ from IPython.display import display
 
 from lessons import text_to_video, video
 from lessons.display import media
+from lessons.display.films import Films
 from lessons.display.subtitles import clock, subtitle, wrap
 from lessons.engine.checkpoints import write_whole
 from lessons.errors import CourseError
 from lessons.frames import CONTENT, MOTION
 from lessons.priors import FOOT, TheatreSound
 from lessons.signals import clip
-from lessons.text_to_video import Films
 from lessons.video import LATENT
 from lessons.world import captions
 from lessons.world.scene import Scene
