@@ -171,8 +171,7 @@ def _generate(options):
         if options.out.suffix.lower() != ".npz":
             raise CourseError(f"Cannot write '{options.out.name}': a model of lesson 1 writes "
                               f"images to a file whose name ends in .npz.")
-        from lessons import mlp_gan
-        mlp_gan.generate(options.model, options.count, options.seed, options.out)
+        _images(options).save(options.out)
         clips, spent = options.count, {}
     else:
         clips, spent = _film(options, texts)
@@ -180,10 +179,22 @@ def _generate(options):
     return 0
 
 
+def _images(options):
+    """Images of a model of lesson 1, as films of one grey frame without sound or captions."""
+    import numpy as np
+
+    from lessons import mlp_gan
+    from lessons.display.films import Films
+    images = mlp_gan.draw_images(mlp_gan.load_generator(options.model), options.count, options.seed)
+    video = ((images + 1) * 127.5).round().byte()[..., None].numpy()       # (N, 1, 28, 28, 1)
+    return Films(video, np.zeros((len(video), 0), np.float32), [""] * len(video))
+
+
 def _film(options, texts):
     """Make films and write them: their number, and where the seconds went since the start."""
     from lessons import text_to_video
-    text_to_video.must_be_film(options.out)  # told now, not after the filming
+    from lessons.display.films import must_be_film
+    must_be_film(options.out)  # told now, not after the filming
     moments = [BEGAN, time.perf_counter()]
     model = text_to_video.load_model(options.model)
     moments.append(time.perf_counter())

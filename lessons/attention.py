@@ -1,7 +1,6 @@
 """Lesson 5: which words does a frame look at?
 
-`python -m lessons.attention` plays lesson 4's game with and without attention and writes
-data/attention.json; cut off, it goes on where it stopped.
+`python -m lessons study attention` plays lesson 4's game with and without it.
 
 Axes: N captions, L words of each (padded at the end), Q questions (one a frame, mostly), E numbers.
 """
@@ -114,24 +113,3 @@ def inside_and_outside(attention, where, own):
     def mean(frames):
         return (shares * frames).sum((1, 2)) / frames.sum()
     return torch.stack([mean(own), mean(own.flip(0))], 1)
-
-
-class Interchanged(nn.Module):
-    """A `WordAttention` whose weights for two words change places; all else stays as it is.
-
-    where: of `verbs`, with one word a verb, (N, 2, L). What was looked at as the first action is
-    then looked at as the second: do the films follow?
-    """
-
-    def __init__(self, attention, where):
-        super().__init__()
-        self.attention, self.where = attention, where
-
-    def forward(self, words, states, there):
-        _, weights = self.attention(words, states, there)                      # (N, heads, Q, L)
-        one, two = self.where.int().argmax(2).T                                # (N,) each
-        rows = torch.arange(len(words))
-        order = torch.arange(words.shape[1]).repeat(len(words), 1)             # (N, L)
-        order[rows, one], order[rows, two] = two, one
-        weights = weights.gather(3, order[:, None, None].expand_as(weights))
-        return (weights @ words[:, None]).transpose(1, 2).flatten(2), weights

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from lessons.signals.windows import place
-from lessons.world import figures
 
 
 def frechet_distance(features, others):
@@ -83,20 +82,3 @@ def gradients(video):
 def sharpness(video):
     """Mean gradient of films; divide by that of real films: below 1 is blurred."""
     return float(gradients(video).mean())
-
-
-def leg_sharpness(video):
-    """Edges in the legs: the mean gradient over the pixels of the lower 45 % of each figure.
-
-    video: uint8 (N, T, H, W, 3) of running films; divide by the number of real running films.
-    The judge cannot see legs smear, and over a whole frame it hardly counts. A figure is where
-    some colour is more than 24 of 255 away from the empty stage.
-    """
-    empty = figures.stage(video.shape[2]).numpy().astype(int)
-    figure = abs(video - empty).max(-1) > 24                                     # (N, T, H, W)
-    rows = figure.any(3)                                                         # (N, T, H)
-    y = np.arange(video.shape[2])
-    top = np.where(rows, y, len(y)).min(2)                                       # (N, T)
-    bottom = np.where(rows, y, 0).max(2)
-    low = y >= (bottom - 0.45 * (bottom - top))[..., None]                       # (N, T, H)
-    return float(gradients(video)[figure & low[..., None]].mean())

@@ -1,9 +1,7 @@
 """Lesson 1: the article's GAN, two plain networks that play against each other, and its mending."""
 
-import io
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from tqdm.auto import tqdm
@@ -189,16 +187,3 @@ def draw_images(generator, n, seed=0):
     """n images (n, 1, 28, 28) in [-1, 1] from noise of a seed."""
     z = torch.randn(n, LATENT, generator=torch.Generator().manual_seed(seed))
     return torch.cat([generator(part) for part in z.split(1000)])
-
-
-def generate(folder, count, seed, out):
-    """Write count images to an .npz file as films of one grey frame, with nothing to hear or read.
-
-    video: uint8 (N, 1, 28, 28, 1); audio: float32 (N, 0); captions: N empty strings.
-    """
-    images = draw_images(load_generator(folder), count, seed)
-    video = ((images + 1) * 127.5).round().to(torch.uint8)[..., None]  # (N, 1, 28, 28, 1)
-    file = io.BytesIO()
-    np.savez_compressed(file, video=video.numpy(), audio=np.zeros((count, 0), np.float32),
-                        fps=8, sample_rate=8000, captions=np.array([""] * count))
-    checkpoints.write_whole(out, file.getvalue())

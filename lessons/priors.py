@@ -20,7 +20,7 @@ from lessons import audio, video
 from lessons.attention import attend
 from lessons.audio import not_too_loud, with_change
 from lessons.engine import training
-from lessons.frames import CONTENT, MOTION, THEATRE, mean_and_spread
+from lessons.frames import CONTENT, MOTION, THEATRE
 from lessons.signals.clip import FRAMES, RATE
 from lessons.signals.spectrogram import A_FRAME, BINS, COLUMNS, HOP, spectrogram
 from lessons.text_conditioning import TextEncoder, complete, evenly
@@ -312,22 +312,17 @@ class TheatreSound(nn.Module):
         return with_music(ids, kinds, self.text.vocabulary)
 
 
-# name -> is there a joint discriminator, how much do shifted pairs count, and the energy score?
-VARIANTS = {"shipped": (True, 1.0, 1.0), "no energy score": (True, 1.0, 0.0),
-            "no shifted pairs": (True, 0.0, 0.0), "sound alone": (False, 0.0, 0.0)}
-
-
-def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped",
-                shifted=audio.shifted, seed=0, batch=32, **how):
+def train_sound(waves, paths, wordings, kinds, folder=None, *,
+                discriminator=audio.SoundDiscriminator, extra=None, seed=0, batch=32, **how):
     """The `training.Run` of the game over the theatre's sounds.
 
     waves (M, S) are the sounds of real films, paths (M, T, D) what the encoder makes of their
     frames, standardised, wordings the `Wordings` of their scenes; where a scene has several films,
     they stand in a row. kinds (scenes,): which of MUSIC each has; a caption that leaves it open is
-    completed with the truth, so that every sound learnt belongs to its words. variant: one of
-    VARIANTS. shifted: see `audio.shifted`. folder, how: see `video.play`.
+    completed with the truth, so that every sound learnt belongs to its words. discriminator: a
+    function that makes one for a vocabulary, extra: what is added to the losses, where they are not
+    those of this lesson. folder, how: see `video.play`.
     """
-    joint, shift, weight = VARIANTS[variant]
     torch.manual_seed(seed)
 
     def draw(n, rng):
@@ -338,16 +333,7 @@ def train_sound(waves, paths, wordings, kinds, folder=None, *, variant="shipped"
         once = spectrogram(waves[rows].float()), said, paths[rows], kinds[scenes, None]
         return [part.repeat_interleave(2, 0) for part in once]
     words = wordings.vocabulary
-    networks = TheatreSound(vocabulary=words), audio.SoundDiscriminator(
-        vocabulary=words, joint=joint, shifted=shifted)
+    networks = TheatreSound(vocabulary=words), discriminator(vocabulary=words)
     return video.play("theatre/sound", *networks, draw, folder=folder, seed=seed, batch=batch,
-                      extra=audio.MusicAndShift(shift, weight), latent=TheatreSound.latent,
+                      extra=extra or audio.MusicAndShift(), latent=TheatreSound.latent,
                       decay=0.995, **how)
-
-
-def sound_model(run, paths):
-    """The theatre's `SoundModel` of a finished run; paths: what it learnt from, as the encoder gave
-    them."""
-    model = audio.SoundModel(run.average).to(paths.device)
-    model.middle, model.spread = mean_and_spread(paths)
-    return model.eval()

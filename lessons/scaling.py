@@ -1,4 +1,4 @@
-"""Lesson 9: what ten million clips would cost, on paper, and how to start many processes.
+"""Lesson 9: what ten million clips would cost, on paper.
 
 Clips beyond one disk are read as a stream by `lessons.sources.shards`.
 """
@@ -108,29 +108,3 @@ def table(plan, counts=(10 ** 4, 10 ** 6, 10 ** 7)):
     return [{"clips": one.clips, "bytes": one.bytes, "steps": one.steps, "hours": one.hours,
              "money": one.money, "breaks first": one.breaks_first()} for one in plans]
 
-
-# Starting many ----------------------------------------------------------------------------------
-LAUNCH = {
-    "one machine": """\
-# one process for each of 4 GPUs; the same line with --resume goes on after a stop
-torchrun --standalone --nproc-per-node 4 -m lessons train --data theatre --out runs/mine
-""",
-    "two machines": """\
-# the same on both; HOST is one of them, and /shared a folder that both see
-torchrun --nnodes 2 --nproc-per-node 4 --rdzv-id mine --rdzv-backend c10d \\
-    --rdzv-endpoint HOST:29400 -m lessons train --data theatre --out /shared/runs/mine
-""",
-    "Slurm": """\
-#!/bin/bash
-#SBATCH --nodes=2
-#SBATCH --ntasks-per-node=1    # one torchrun a machine; it starts a process for each GPU
-#SBATCH --gpus-per-node=4
-#SBATCH --cpus-per-task=32
-#SBATCH --time=04:00:00
-#SBATCH --requeue              # once more when a machine fails; --resume then goes on
-host=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node 4 --rdzv-id "$SLURM_JOB_ID" \\
-    --rdzv-backend c10d --rdzv-endpoint "$host:29400" \\
-    -m lessons train --data theatre --out /shared/runs/mine --resume
-""",
-}

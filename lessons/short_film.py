@@ -6,7 +6,6 @@ width, D numbers of a path, L words, B frequencies and C columns of a spectrogra
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,13 +13,12 @@ from IPython.display import display
 
 from lessons import text_to_video, video
 from lessons.display import media
-from lessons.display.subtitles import clock, subtitle, wrap
-from lessons.engine.checkpoints import write_whole
+from lessons.display.films import Films, ShortFilm
+from lessons.display.subtitles import wrap
 from lessons.errors import CourseError
 from lessons.frames import CONTENT, MOTION
 from lessons.priors import FOOT, TheatreSound
 from lessons.signals import clip
-from lessons.text_to_video import Films
 from lessons.video import LATENT
 from lessons.world import captions
 from lessons.world.scene import Scene
@@ -28,8 +26,6 @@ from lessons.world.scene import Scene
 LINES = 8     # of a script, at most
 TAKES = 32    # of each shot
 MARGIN = 0.2  # frame widths on either side that the middle of a figure keeps off
-ZOOM = 8      # screen pixels of a pixel
-FADE = (0.15, 0.55)  # how much light the first two frames after a cut have, and the last two before
 
 
 # From a script to shots -------------------------------------------------------------------------
@@ -141,60 +137,6 @@ def cuts(place, scenes, step=0.06):
 def language(line):
     """In which language a line of a script is, "en" or "zh"."""
     return captions.parse(line).language
-
-
-def fade(video, before):
-    """Films (K, T, H, W, 3) of which one turns dark and the next bright again at a cut: time has
-    passed. before: K of bool, of `cuts`."""
-    light = np.ones((*video.shape[:2], 1, 1, 1), np.float32)
-    for k in np.flatnonzero(before):
-        light[k, :2, 0, 0, 0], light[k - 1, -2:, 0, 0, 0] = FADE, FADE[::-1]
-    return (video * light).round().astype(np.uint8)
-
-
-@dataclass
-class ShortFilm:
-    """A film of K shots. video: uint8 (K T, H, W, 3); audio: float32 (samples,), -1 to 1; lines: K
-    strings; scenes: what each shot shows; cuts: K of bool, see `cuts`; shots: the same as `Films`,
-    shot by shot, each with the caption that the model was given; wrap: see `subtitles.wrap`."""
-
-    video: np.ndarray
-    audio: np.ndarray
-    lines: list
-    scenes: list
-    cuts: list
-    shots: Films
-    wrap: Callable = wrap
-
-    def frames(self, words=True):
-        """The pictures as they are played, enlarged, dark around cuts, and with subtitles, or with
-        an empty strip: uint8 (K T, H', W', 3)."""
-        strips = [subtitle(line if words else "", scene, self.video.shape[2] * ZOOM, self.wrap)
-                  for line, scene in zip(self.lines, self.scenes, strict=True)]
-        shots = fade(self.shots.video, self.cuts)
-        return np.stack([np.concatenate([frame.repeat(ZOOM, 0).repeat(ZOOM, 1), strip])
-                         for shot, strip in zip(shots, strips, strict=True) for frame in shot])
-
-    def mp4(self, words=True):
-        """The film as bytes of an mp4 file (H.264 and AAC); words: as for `frames`."""
-        return media.mp4(self.frames(words), self.audio, self.shots.fps, self.shots.sample_rate,
-                        zoom=1)
-
-    def subtitles(self):
-        """The lines as subtitles in a text file (WebVTT), each as long as its shot."""
-        length = self.shots.video.shape[1] / self.shots.fps
-        cues = [f"{clock(k * length)} --> {clock((k + 1) * length)}\n{line}"
-                for k, line in enumerate(self.lines)]
-        return "\n\n".join(["WEBVTT", *cues]) + "\n"
-
-    def save(self, path):
-        """Write the film to a file whose name ends in .mp4, and its subtitles once more as text to
-        a .vtt file beside it, each whole or not at all."""
-        if Path(path).suffix.lower() != ".mp4":
-            raise CourseError(f"Cannot write '{path}': a short film is a file whose name ends in "
-                              f".mp4.")
-        write_whole(path, self.mp4())
-        write_whole(Path(path).with_suffix(".vtt"), self.subtitles().encode())
 
 
 def play(film):

@@ -1,52 +1,23 @@
 """Lesson 6: what smooth means, how to measure it, and which remedy is worth what.
 
-Axes: N films, T frames of each, H and W pixels, F frames of any films, P points, K capsules, D
-numbers a frame of a path.
+Axes: N films, T frames of each, H and W pixels, F frames of any films, D numbers a
+frame of a path.
 """
 
-import dataclasses
 import math
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lessons import frames, video
 from lessons.priors import FOOT
-from lessons.signals import clip
 from lessons.signals.clip import FPS
-from lessons.text_conditioning import Matching
-from lessons.world.flow import drawn
-from lessons.world.scene import COLORS
-from lessons.world.theatre import Theatre
 
 SPAN = 6     # frames over which a cadence is measured: one whole cycle of a run
 
 
-# Films spoilt on purpose ------------------------------------------------------------------------
-def spoilt(scenes, seed=0):
-    """Real films of scenes, and the same spoilt in six ways: dict name -> uint8 (N, 16, 48, 48, 3).
-    """
-    theatre, half = Theatre(), clip.FRAMES // 2
-    films = theatre.film(scenes, seed).video
-    colors = [COLORS[(COLORS.index(scene.color) + 1) % len(COLORS)] for scene in scenes]
-    others = [dataclasses.replace(scene, color=color)
-              for scene, color in zip(scenes, colors, strict=True)]
-    ahead = theatre.motion(scenes, seed)
-    ahead.start_phase = ahead.start_phase + 0.3
-    odd = np.arange(clip.FRAMES)[:, None, None, None] % 2 == 1                # (T, 1, 1, 1)
-
-    def then(later):
-        return np.concatenate([films[:, :half], later[:, half:]], 1)
-    return {"as it is": films, "frozen": films[:, :1].repeat(clip.FRAMES, 1),
-            "light flickers": np.where(odd, films * 0.85, films).astype("uint8"),
-            "trembles": np.where(odd, np.roll(films, 1, 3), films),
-            "stutters": films[:, [*range(half), half - 1, *range(half + 1, clip.FRAMES)]],
-            "other clothes": then(theatre.film(others, seed).video),
-            "a wrong step": then(drawn(ahead))}
-
-
+# The measures -----------------------------------------------------------------------------------
 def jerk(places):
     """How unevenly a figure moves on: places (N, T) -> (N,), in their unit a frame squared.
 
@@ -72,14 +43,6 @@ def inside(curves, low, high, most=0.9):
     """Which cadence curves lie in the band: (N, T), low and high (T,) -> bool (N,): those of which
     at least `most` of the points lie between low and high."""
     return ((curves >= low) & (curves <= high)).float().mean(1) >= most
-
-
-def same_actor(who, color, frames=4):
-    """In which films the actor stays who it is: logits of `read_frames`, (N, T, .) each -> bool
-    (N,): what the first and the last `frames` frames show, taken together, is the same."""
-    return torch.stack([logits[:, :frames].log_softmax(2).sum(1).argmax(1)
-                        == logits[:, -frames:].log_softmax(2).sum(1).argmax(1)
-                        for logits in (who, color)]).all(0)
 
 
 def restless(film, levels=4):
@@ -170,57 +133,9 @@ def followed(paths):
     return paths
 
 
-def long_films(scenes, frames, seed):
-    """Real films of walks that become runs, longer than usual, uint8 (N, T, H, W, 3): like
-    others up to frame 16, and then the run goes on."""
-    motion = Theatre(frames=frames).motion(scenes, seed)
-    motion.change = motion.change * clip.FRAMES / frames
-    return drawn(motion, frames)
-
-
-# What is each remedy worth? ---------------------------------------------------------------------
+# Frames by chance -------------------------------------------------------------------------------
 def pick(frames, times):
     """A few frames of each film, and how long after each other: frames (N, T, E), times (N, K),
     whole numbers that rise -> (N, K, E) and gaps (N, K - 1), float, in frames."""
     few = frames.gather(1, times[..., None].expand(-1, -1, frames.shape[2]))   # (N, K, E)
     return few, times.diff(dim=1).float()
-
-
-class FramesOnly(video.PathDiscriminator):
-    """Lesson 4's discriminator without any look at changes: each frame is seen by itself, and
-    compared with what the caption says of it. Shuffled postures are as good as any."""
-
-    def __init__(self, width=160):
-        super().__init__(width=width)
-        del self.enter, self.near, self.far, self.sum_up, self.fits, self.match
-
-    def forward(self, paths, ids, *_):
-        words, states, sentence = self.text(ids)
-        frames = self.frame(paths)                                             # (N, T, width)
-        N, T = frames.shape[:2]
-        each = self.frame_fits(frames.flatten(0, 1), sentence.repeat_interleave(T, 0))
-        logits = each.view(N, T).mean(1) + self.together(frames, sentence)
-        what, _ = self.what(words, states, ids > 0)                            # (N, T, 128)
-        vectors = (F.normalize(part.flatten(1), dim=1) for part in (self.see(frames),
-                                                                    self.say(what)))
-        return logits, *vectors, self.scale.exp().clamp(max=30).expand(N)
-
-    def together(self, frames, sentence):
-        return 0.0
-
-
-class SparseFrames(FramesOnly):
-    """It also sees four frames of each film together, at times drawn by chance, with the gaps
-    between them. Source: Skorokhodov et al., 2022, arXiv 2112.14683, section 3.2."""
-
-    def __init__(self, width=160, few=4, pick=pick):
-        super().__init__(width)
-        self.few, self.pick = few, pick
-        self.compare = nn.Sequential(nn.Linear(few * width + few - 1, 256), nn.LeakyReLU(0.2))
-        self.fits = Matching(256)
-
-    def together(self, frames, sentence):
-        order = torch.rand(frames.shape[:2], device=frames.device).argsort(1)
-        few, gaps = self.pick(frames, order[:, :self.few].sort(1).values)
-        seen = torch.cat([few.flatten(1), gaps / clip.FRAMES], 1)             # (N, .)
-        return self.fits(self.compare(seen), sentence)

@@ -1,24 +1,19 @@
 """Lesson 3: words become vectors, and a discriminator asks whether a picture fits its caption.
 
-`python -m lessons.text_conditioning compare` trains with each of WAYS and writes
-data/conditioning.json; `python -m lessons.text_conditioning pictures` trains and ships the
-generator of pictures.
+`python -m lessons study conditioning` compares ways in which captions can enter the game.
 
 Axes: N captions, L words of each (padded at the end), E numbers a word.
 """
 
 import functools
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons.engine import distributed, training, weights
-from lessons.engine.losses import Relativistic
+from lessons.engine import distributed, weights
 from lessons.engine.vocabulary import Vocabulary
-from lessons.errors import CourseError, nearest
 from lessons.signals import windows
 from lessons.world import captions, theatre
 from lessons.world.scene import ACTORS, COLORS, DIRECTIONS
@@ -274,27 +269,6 @@ class Contrastive:
         return cls.discriminator(more, conditions)
 
 
-@dataclass(frozen=True)
-class Way:
-    """How captions enter the game: the discriminator's head, what is added to the losses, and
-    whether the generator's words stay the random vectors that they are at the start."""
-
-    head: type
-    extra: type = None
-    frozen: bool = False
-
-
-WAYS = {"no caption": Way(Blind), "concatenation": Way(Concatenation),
-        "projection": Way(Matching),
-        "concatenation + wrong captions": Way(Concatenation, Mismatched),
-        "projection + wrong captions": Way(Matching, Mismatched),
-        "projection + contrastive": Way(Matching, Contrastive),
-        # the popular shortcut has two faults; the second of these has one of them
-        "no caption, frozen words": Way(Blind, frozen=True),
-        "projection + wrong captions, frozen words": Way(Matching, Mismatched, frozen=True)}
-BEST = "projection + contrastive"  # what the shipped generator was trained with
-
-
 @functools.lru_cache(1)
 def world(n=6000, seed=0):
     """What the networks of this lesson learn from: n first frames of scenes of the training split,
@@ -309,24 +283,6 @@ def draw_pairs(n, rng):
     rows = torch.randint(len(pictures), (n,), generator=rng)
     ids, said = wordings.draw(rows, rng)
     return pictures[rows], ids, said[:, SHOWN]
-
-
-def new_run(way, seed=0, device="cpu"):
-    """The `training.Run` of one of WAYS before its first step."""
-    if way not in WAYS:
-        raise CourseError(f"There is no way '{way}'. {nearest(way, WAYS)}")
-    torch.manual_seed(seed)
-    generator = PictureGenerator()
-    generator.text.requires_grad_(not WAYS[way].frozen)
-    return training.Run(generator, PictureDiscriminator(WAYS[way].head), model=MODEL, seed=seed,
-                        device=device)
-
-
-def train(way, seed=0, *, device="cpu", **how):
-    """Train pictures from captions in one of WAYS; returns the Run. how: as `training.fit` takes
-    it, the length for one (steps or minutes)."""
-    return training.fit(new_run(way, seed, device), draw_pairs, loss=Relativistic, latent=LATENT,
-                        r1=0.5, r2=0.5, extra=WAYS[way].extra, decay=0.99, **how)
 
 
 @torch.no_grad()

@@ -8,7 +8,6 @@ S samples of sound.
 """
 
 import dataclasses
-import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ from torch import nn
 from lessons import attention, frames, priors
 from lessons.audio import SoundGenerator, SoundModel
 from lessons.beyond import Clips, Measured, clips_layout, inside
-from lessons.display import media
+from lessons.display.films import Films
 from lessons.engine import checkpoints, distributed, training, weights
-from lessons.engine.checkpoints import load_checkpoint, save_checkpoint, write_whole
+from lessons.engine.checkpoints import load_checkpoint, save_checkpoint
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
 from lessons.frames import FrameAutoencoder, Layout, theatre_layout
@@ -110,49 +109,6 @@ class FilmModel(nn.Module):
         waves = torch.zeros(len(z), clip.SAMPLES) if noise is None else \
             self.sound(noise, ids, paths)
         return self.autoencoder.films(paths), attention.cpu(), waves
-
-
-@dataclass
-class Films:
-    """What `film` made: N films, count of each caption in a row.
-
-    video: uint8 (N, T, H, W, 3). audio: float32 (N, samples), -1 to 1. captions: N strings.
-    attention: float32 (N, T, L), how much each frame looked at each word, rows summing to 1 over
-    the words that are there. words: (N, L) strings, empty where there is none.
-    """
-
-    video: np.ndarray
-    audio: np.ndarray
-    captions: list
-    attention: np.ndarray
-    words: np.ndarray
-    fps: int = 8
-    sample_rate: int = 8000
-
-    def __len__(self):
-        return len(self.video)
-
-    def save(self, path):
-        """Write all to a file, whole or not at all: .npz holds everything, .gif and .mp4 the
-        films one after the other."""
-        kind = must_be_film(path)
-        if kind == ".npz":
-            file = io.BytesIO()
-            np.savez_compressed(file, **{**vars(self), "captions": np.array(self.captions, str)})
-            content = file.getvalue()
-        else:
-            frames = np.concatenate(self.video)                                # (N T, H, W, 3)
-            content = media.gif(frames, self.fps) if kind == ".gif" else \
-                media.mp4(frames, self.audio.reshape(-1), self.fps, self.sample_rate)
-        write_whole(path, content)
-
-
-def must_be_film(path):
-    """The ending of a file's name, .npz, .gif or .mp4; raises CourseError for any other."""
-    if (kind := Path(path).suffix.lower()) not in (".npz", ".gif", ".mp4"):
-        raise CourseError(f"Cannot write '{Path(path).name}': films go to a file whose name ends "
-                          f"in .npz, .gif or .mp4.")
-    return kind
 
 
 def film(model, texts, count=1, seed=0, sound=True, chunk=64):

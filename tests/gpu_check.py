@@ -144,7 +144,8 @@ def games(device):
 
     import torch
 
-    from lessons import audio, frames, text_conditioning, text_to_video, video
+    from lessons import audio, frames, text_to_video, video
+    from lessons.studies import conditioning
     from lessons.world import vocabulary
     from lessons.world.theatre import Theatre
     scenes = Theatre.scenes(100, 0)
@@ -153,7 +154,7 @@ def games(device):
     model, wordings = text_to_video.load_model("theatre").to(device), vocabulary.Wordings(scenes)
     paths = model.autoencoder.paths(films).cpu()                               # (N, T, D)
     standard = (paths - model.middle.cpu()) / model.spread.cpu()
-    return {"pictures": partial(text_conditioning.train, "projection + contrastive", device=device),
+    return {"pictures": partial(conditioning.train, "projection + contrastive", device=device),
             "autoencoder": partial(frames.train_autoencoder, films, device=device),
             "paths": partial(video.train_paths, standard, wordings, device=device),
             "painter": partial(frames.train_painter, model.autoencoder, films, paths,

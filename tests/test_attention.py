@@ -133,7 +133,7 @@ def test_in_the_shipped_model_the_right_verb_wins_in_both_languages():
 def test_verbs_that_change_places_turn_the_films_round():
     model, judge = text_to_video.load_model("theatre"), clips.clip_judge()
     _, texts = ablations.two_actions(48, 9)
-    model.generator.what = attention.Interchanged(model.generator.what, verbs(texts))
+    model.generator.what = games.Interchanged(model.generator.what, verbs(texts))
     made = text_to_video.film(model, texts).video
     order = ablations.read_order(clips.read_clips(judge, made), texts)
     assert order["reversed"] > 0.5 > order["order"]

@@ -13,6 +13,7 @@ from lessons.engine import weights
 from lessons.judges import sound
 from lessons.shipping import judges
 from lessons.signals import clip, spectrogram
+from lessons.studies import sound as sound_study
 from lessons.studies.scores import sound_scores
 from lessons.world import captions, vocabulary
 from lessons.world.scene import MUSIC, Scene
@@ -133,11 +134,11 @@ def test_the_energy_score_is_least_where_the_spread_is_right():
     assert score(1.0) < min(score(0.0), score(0.5), score(2.0))
 
 
-@pytest.mark.parametrize("variant", priors.VARIANTS)
+@pytest.mark.parametrize("variant", sound_study.VARIANTS)
 def test_a_few_steps_move_both_networks(variant, clips, waves, precision):
-    wordings = Wordings(clips.scenes)
-    run = priors.train_sound(waves, torch.randn(48, 16, frames.PATH), wordings,
-                            vocabulary.kinds_of(clips.scenes), variant=variant, batch=8, steps=2)
+    data = (waves, torch.randn(48, 16, frames.PATH), Wordings(clips.scenes),
+            vocabulary.kinds_of(clips.scenes))
+    _, run = sound_study.train_variant(data, variant, batch=8, steps=2)
     assert torch.stack(run.log).isfinite().all()
     moments = run.optimizers["generator"].state
     assert all(state["exp_avg_sq"].any() for state in moments.values())

@@ -15,6 +15,7 @@ from lessons.judges.clips import clip_judge, obeyed, read_clips, text_match
 from lessons.shipping import judges, registry
 from lessons.signals import windows
 from lessons.sources import downloads
+from lessons.studies.scores import leg_sharpness
 from lessons.world import theatre, vocabulary
 from lessons.world.scene import Scene
 from lessons.world.theatre import Theatre
@@ -144,7 +145,7 @@ def test_blur_is_seen_by_the_measure_of_legs(clips):
     blurred[:, :, :, 1:-1] = (blurred[:, :, :, :-2] + 2 * blurred[:, :, :, 1:-1]
                               + blurred[:, :, :, 2:]) // 4
     blurred = blurred.astype(np.uint8)
-    assert measuring.leg_sharpness(blurred) < 0.8 * measuring.leg_sharpness(video)
+    assert leg_sharpness(blurred) < 0.8 * leg_sharpness(video)
     assert measuring.sharpness(blurred) < 0.9 * measuring.sharpness(video)
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -365,9 +366,15 @@ def test_reading_takes_no_more_memory_for_more_clips(tmp_path):
 
 
 # Starting many ----------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", scaling.LAUNCH)
-def test_torchrun_takes_the_worked_launches(name):
-    text = scaling.LAUNCH[name].replace("\\\n", " ")
+LESSON = "\n".join("".join(cell["source"]) for cell in json.loads(
+    (ROOT / "notebooks" / "09_beyond.ipynb").read_text(encoding="utf-8"))["cells"])
+LAUNCHES = [text for text in re.findall(r"^```bash\n(.*?)^```", LESSON, re.M | re.S)
+            if "torchrun --" in text]
+
+
+@pytest.mark.parametrize("text", LAUNCHES, ids=("one machine", "two machines", "Slurm"))
+def test_torchrun_takes_the_launches_of_lesson_9(text):
+    text = text.replace("\\\n", " ")
     line, = (line for line in text.splitlines() if "torchrun --" in line)
     words = shlex.split(line)
     options = get_args_parser().parse_args(words[words.index("torchrun") + 1:])
@@ -397,7 +404,7 @@ with distributed.together("cpu"):
 def test_the_launch_for_one_machine_runs_here_on_two_processes(folder, tmp_path):
     script = tmp_path / "toy.py"
     script.write_text(TOY)
-    words = shlex.split(scaling.LAUNCH["one machine"], comments=True)
+    words = shlex.split(LAUNCHES[0], comments=True)
     words = words[1:words.index("-m")]
     words[words.index("4")] = "2"
     result = subprocess.run([sys.executable, "-m", "torch.distributed.run", *words, str(script),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lessons import __main__, frames, short_film, text_to_video
-from lessons.display import media, show, subtitles
+from lessons.display import films, media, show, subtitles
 from lessons.errors import CourseError
 from lessons.judges import clips
 from lessons.signals import windows
@@ -120,7 +120,7 @@ def test_a_cut_stands_where_a_figure_could_not_go_on_and_where_it_is_another():
 
 def test_around_a_cut_the_picture_is_dark():
     video = np.full((3, 16, 2, 2, 3), 200, np.uint8)
-    light = short_film.fade(video, [False, True, False])[..., 0, 0, 0]         # (3, 16)
+    light = films.fade(video, [False, True, False])[..., 0, 0, 0]         # (3, 16)
     assert light[0, -2:].tolist() == [110, 30] and light[1, :2].tolist() == [30, 110]
     assert (light[0, :-2] == 200).all() and (light[1, 2:] == 200).all() and (light[2] == 200).all()
 

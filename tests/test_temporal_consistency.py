@@ -24,7 +24,7 @@ from lessons.studies.scores import (
     score_consistency,
     twin_error,
 )
-from lessons.world import captions, flow
+from lessons.world import captions, flow, trial_films
 from lessons.world.flow import exact_flow
 from lessons.world.scene import Scene
 from lessons.world.theatre import Theatre
@@ -75,7 +75,7 @@ def test_real_walks_become_runs_inside_the_band_and_wrong_steps_do_not(judge):
     scenes = change_scenes(96)
     real = cadence_curves(judge, Theatre().film(scenes, 7).video)
     assert consistency.inside(real, low, high).float().mean() > 0.9
-    wrong = consistency.spoilt(scenes[:24], 7)["a wrong step"]
+    wrong = trial_films.spoilt(scenes[:24], 7)["a wrong step"]
     assert not consistency.inside(cadence_curves(judge, wrong), low, high).any()
 
 
@@ -119,7 +119,7 @@ def test_a_twin_does_what_the_film_shows(judge):
 # What each ruler sees -------------------------------------------------------------------------
 def test_every_fault_is_seen_by_some_ruler_and_none_sees_all(judge):
     scenes = change_scenes(12)
-    films = consistency.spoilt(scenes, 3)
+    films = trial_films.spoilt(scenes, 3)
     flow = exact_flow(Theatre().motion(scenes, 3))
     seen = {}
     for name, film in films.items():
@@ -130,7 +130,7 @@ def test_every_fault_is_seen_by_some_ruler_and_none_sees_all(judge):
             "warp": consistency.warping_error(film, *flow),
             "band": float(consistency.inside(consistency.cadence(angle), *cadence_band())
                           .float().mean()),
-            "same": float(consistency.same_actor(who, color).float().mean())}
+            "same": float(gait.same_actor(who, color).float().mean())}
     real = seen["as it is"]
     assert real["band"] > 0.8 and real["same"] == 1
     assert seen["frozen"]["dynamics"] == 0 and seen["frozen"]["same"] == 1
@@ -184,14 +184,14 @@ def test_films_of_32_frames_have_no_seams(shipped, judge):
     angle, who, color = gait.read_frames(judge, films)
     spread = consistency.cadence(angle, span=1).std(0)
     assert spread[[15, 24]].mean() < 1.5 * spread[16:24].mean()
-    assert consistency.same_actor(who, color).float().mean() >= 0.98
+    assert gait.same_actor(who, color).float().mean() >= 0.98
     uneven = paths[..., frames.CONTENT].diff(n=2, dim=1).abs().mean(0)
     assert uneven[[14, 15, 23, 24]].mean() < 1.5 * uneven[16:23].mean()
 
 
 def test_real_long_films_change_when_short_ones_do(judge):
     scenes = change_scenes(24, ("child",))
-    curves = cadence_curves(judge, consistency.long_films(scenes, 32, 4))
+    curves = cadence_curves(judge, trial_films.long_films(scenes, 32, 4))
     low, high = cadence_band()
     assert (curves[:, :10].median(0).values - (low + high) / 2).abs().max() < 0.08
     assert (curves[:, 10:20] > 1.15).float().mean() > 0.95
@@ -202,7 +202,7 @@ def test_only_who_sees_several_frames_notices_shuffled_ones():
     paths, ids = _random(4, 16, frames.PATH), torch.ones(4, 3, dtype=torch.int64)
     mixed = paths[:, torch.randperm(16, generator=torch.Generator().manual_seed(1))]
     torch.manual_seed(0)
-    for network, notices in ((consistency.FramesOnly(), False), (consistency.SparseFrames(), True)):
+    for network, notices in ((games.FramesOnly(), False), (games.SparseFrames(), True)):
         logits = []
         for film in (paths, mixed):
             torch.manual_seed(3)

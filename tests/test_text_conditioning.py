@@ -196,10 +196,10 @@ def test_a_few_steps_move_what_they_should(precision):
     for way, where in (("no caption", "discriminator"),
                        ("projection + wrong captions, frozen words", "generator"),
                        ("projection + contrastive", None)):
-        run = text.new_run(way)
+        run = conditioning.new_run(way)
         before = [{name: value.clone() for name, value in getattr(run, part).state_dict().items()}
                   for part in ("generator", "discriminator")]
-        run = text.train(way, steps=2, batch=16)
+        run = conditioning.train(way, steps=2, batch=16)
         for old, part in zip(before, ("generator", "discriminator"), strict=True):
             names = conditioning.unchanged(old, getattr(run, part).state_dict())
             assert any(name.startswith("text.") for name in names) == (part == where), (way, part)
@@ -208,7 +208,7 @@ def test_a_few_steps_move_what_they_should(precision):
 
 def test_an_unknown_way_is_named():
     with pytest.raises(CourseError, match="projection"):
-        text.new_run("projektion")
+        conditioning.new_run("projektion")
 
 
 def test_every_run_is_measured_while_it_learns_and_the_first_seed_draws():
@@ -235,8 +235,9 @@ def test_the_shipped_painter_obeys_in_both_languages_and_swaps_with_its_captions
 def test_what_was_compared_bears_out_the_lesson():
     results = study.stored("conditioning")
     assert [(run["seed"], run["variant"]) for run in results["runs"]] == \
-        [(0, way) for way in text.WAYS] + [(1, way) for way in conditioning.TWICE]
-    ways = {name: [run for run in results["runs"] if run["variant"] == name] for name in text.WAYS}
+        [(0, way) for way in conditioning.WAYS] + [(1, way) for way in conditioning.TWICE]
+    ways = {name: [run for run in results["runs"] if run["variant"] == name]
+            for name in conditioning.WAYS}
     assert results["references"]["real pictures"]["train"] >= 0.98
     assert results["references"]["captions of others"]["train"] < 0.1
     assert all(run["reads"] == 0.5 and run["train"] < 0.1 for run in ways["no caption"])

@@ -79,6 +79,14 @@ def places(film):
     return windows(torch.as_tensor(film).flatten(0, 1))[1].view(film.shape[:2])
 
 
+def same_actor(who, color, frames=4):
+    """In which films the actor stays who it is: logits of `read_frames`, (N, T, .) each -> bool
+    (N,): what the first and the last `frames` frames show, taken together, is the same."""
+    return torch.stack([logits[:, :frames].log_softmax(2).sum(1).argmax(1)
+                        == logits[:, -frames:].log_softmax(2).sum(1).argmax(1)
+                        for logits in (who, color)]).all(0)
+
+
 class Twin(figures.Motion):
     """The theatre's figure doing what a film shows: its phase and its place are read from the film,
     its size as well; only the moment of change is a guess, the middle.

@@ -13,9 +13,8 @@ from lessons.engine import training, weights
 from lessons.engine.checkpoints import load_checkpoint
 from lessons.judges.digits import score_digits
 from lessons.sources.downloads import mnist
-from lessons.studies import sound
+from lessons.studies import conditioning, sound
 from lessons.studies.scores import score_sound
-from lessons.text_conditioning import BEST, train
 
 
 def mnist_generator(folder):
@@ -49,7 +48,7 @@ def score_generator(generator):
 
 def pictures(_, steps=2000):
     """The generator of lesson 3's pictures."""
-    run = train(BEST, steps=steps)
+    run = conditioning.train(conditioning.BEST, steps=steps)
     return run.average.eval(), {"steps": steps, "minutes": run.seconds / 60}
 
 

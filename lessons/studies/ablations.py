@@ -128,7 +128,7 @@ CONSISTENCY = Study("consistency", [CONSISTENCY_GAMES] * 2,
 
 
 # Lesson 8: the ideas of all lessons, taken away one by one --------------------------------------
-# what is taken away -> the game over paths, and of `priors.VARIANTS` the game over sounds, if any
+# what is taken away -> the game over paths, and of `sound.VARIANTS` the game over sounds, if any
 IDEA_GAMES = {"nothing": (ALL, "shipped"),
               "3 · D sees the caption": ("D sees no caption", None),
               "4 · a path through time": ("noise anew in each frame", None),

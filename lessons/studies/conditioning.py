@@ -1,14 +1,71 @@
 """Lesson 3's comparison: ways to let a discriminator see the text."""
 
+from dataclasses import dataclass
+
 import torch
 
+from lessons.engine import training
+from lessons.engine.losses import Relativistic
+from lessons.errors import CourseError, nearest
 from lessons.judges import clips
 from lessons.judges.pictures import picture_judge, read_pictures
 from lessons.studies.losses import image_strip
 from lessons.studies.scores import caption_accuracy, fresh_pictures, pictures_obeyed, score_pictures
 from lessons.studies.study import Study, rounded
-from lessons.text_conditioning import WAYS, draw_pictures, train
+from lessons.text_conditioning import (
+    LATENT,
+    MODEL,
+    Blind,
+    Concatenation,
+    Contrastive,
+    Matching,
+    Mismatched,
+    PictureDiscriminator,
+    PictureGenerator,
+    draw_pairs,
+    draw_pictures,
+)
 from lessons.world import vocabulary
+
+
+@dataclass(frozen=True)
+class Way:
+    """How captions enter the game: the discriminator's head, what is added to the losses, and
+    whether the generator's words stay the random vectors that they are at the start."""
+
+    head: type
+    extra: type = None
+    frozen: bool = False
+
+
+WAYS = {"no caption": Way(Blind), "concatenation": Way(Concatenation),
+        "projection": Way(Matching),
+        "concatenation + wrong captions": Way(Concatenation, Mismatched),
+        "projection + wrong captions": Way(Matching, Mismatched),
+        "projection + contrastive": Way(Matching, Contrastive),
+        # the popular shortcut has two faults; the second of these has one of them
+        "no caption, frozen words": Way(Blind, frozen=True),
+        "projection + wrong captions, frozen words": Way(Matching, Mismatched, frozen=True)}
+BEST = "projection + contrastive"  # what the shipped generator was trained with
+
+
+def new_run(way, seed=0, device="cpu"):
+    """The `training.Run` of one of WAYS before its first step."""
+    if way not in WAYS:
+        raise CourseError(f"There is no way '{way}'. {nearest(way, WAYS)}")
+    torch.manual_seed(seed)
+    generator = PictureGenerator()
+    generator.text.requires_grad_(not WAYS[way].frozen)
+    return training.Run(generator, PictureDiscriminator(WAYS[way].head), model=MODEL, seed=seed,
+                        device=device)
+
+
+def train(way, seed=0, *, device="cpu", **how):
+    """Train pictures from captions in one of WAYS; returns the Run. how: as `training.fit` takes
+    it, the length for one (steps or minutes)."""
+    return training.fit(new_run(way, seed, device), draw_pairs, loss=Relativistic, latent=LATENT,
+                        r1=0.5, r2=0.5, extra=WAYS[way].extra, decay=0.99, **how)
+
 
 # what each way draws for the lesson
 SAMPLES = ["a red man walks to the left", "a blue woman runs to the right",

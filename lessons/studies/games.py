@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from lessons import priors, video
 from lessons.frames import CONTENT
 from lessons.priors import TheatreGenerator
-from lessons.temporal_consistency import FramesOnly, SparseFrames
+from lessons.signals.clip import FRAMES
+from lessons.temporal_consistency import pick
+from lessons.text_conditioning import Matching
 from lessons.video import MatchAndSpread, PathDiscriminator
 from lessons.world.theatre import Theatre
 from lessons.world.vocabulary import Wordings
@@ -58,12 +61,73 @@ def _for_all(answer, there, moments):
         even[:, None, None].expand(-1, 1, len(moments), -1)
 
 
+class Interchanged(nn.Module):
+    """A `WordAttention` whose weights for two words change places; all else stays as it is.
+
+    where: of `verbs`, with one word a verb, (N, 2, L). What was looked at as the first action is
+    then looked at as the second: do the films follow?
+    """
+
+    def __init__(self, attention, where):
+        super().__init__()
+        self.attention, self.where = attention, where
+
+    def forward(self, words, states, there):
+        _, weights = self.attention(words, states, there)                      # (N, heads, Q, L)
+        one, two = self.where.int().argmax(2).T                                # (N,) each
+        rows = torch.arange(len(words))
+        order = torch.arange(words.shape[1]).repeat(len(words), 1)             # (N, L)
+        order[rows, one], order[rows, two] = two, one
+        weights = weights.gather(3, order[:, None, None].expand_as(weights))
+        return (weights @ words[:, None]).transpose(1, 2).flatten(2), weights
+
+
 # In the place of the networks and of what is added to their losses ------------------------------
 class SeesNoCaption(PathDiscriminator):
     """Lesson 4's discriminator, to which every caption is the same single word."""
 
     def forward(self, paths, ids, *_):
         return super().forward(paths, torch.ones_like(ids[:, :1]))
+
+
+class FramesOnly(PathDiscriminator):
+    """Lesson 4's discriminator without any look at changes: each frame is seen by itself, and
+    compared with what the caption says of it. Shuffled postures are as good as any."""
+
+    def __init__(self, width=160):
+        super().__init__(width=width)
+        del self.enter, self.near, self.far, self.sum_up, self.fits, self.match
+
+    def forward(self, paths, ids, *_):
+        words, states, sentence = self.text(ids)
+        frames = self.frame(paths)                                             # (N, T, width)
+        N, T = frames.shape[:2]
+        each = self.frame_fits(frames.flatten(0, 1), sentence.repeat_interleave(T, 0))
+        logits = each.view(N, T).mean(1) + self.together(frames, sentence)
+        what, _ = self.what(words, states, ids > 0)                            # (N, T, 128)
+        vectors = (F.normalize(part.flatten(1), dim=1) for part in (self.see(frames),
+                                                                    self.say(what)))
+        return logits, *vectors, self.scale.exp().clamp(max=30).expand(N)
+
+    def together(self, frames, sentence):
+        return 0.0
+
+
+class SparseFrames(FramesOnly):
+    """It also sees four frames of each film together, at times drawn by chance, with the gaps
+    between them. Source: Skorokhodov et al., 2022, arXiv 2112.14683, section 3.2."""
+
+    def __init__(self, width=160, few=4, pick=pick):
+        super().__init__(width)
+        self.few, self.pick = few, pick
+        self.compare = nn.Sequential(nn.Linear(few * width + few - 1, 256), nn.LeakyReLU(0.2))
+        self.fits = Matching(256)
+
+    def together(self, frames, sentence):
+        order = torch.rand(frames.shape[:2], device=frames.device).argsort(1)
+        few, gaps = self.pick(frames, order[:, :self.few].sort(1).values)
+        seen = torch.cat([few.flatten(1), gaps / FRAMES], 1)             # (N, .)
+        return self.fits(self.compare(seen), sentence)
 
 
 class FreshNoise(nn.Module):

@@ -15,16 +15,34 @@ from lessons.signals import windows
 from lessons.sources import moving_digits
 from lessons.text_conditioning import SHOWN, compatible, draw_pictures, prefers
 from lessons.text_to_video import film
-from lessons.world import captions, theatre
+from lessons.world import captions, figures, theatre
 from lessons.world.flow import exact_flow
 from lessons.world.scene import ACTORS, COLORS, DIRECTIONS, Scene
 from lessons.world.theatre import Theatre
 from lessons.world.vocabulary import ATTRIBUTES, SEEN, asked_seen, encode, kinds_of, meanings
 
+
+def leg_sharpness(video):
+    """Edges in the legs: the mean gradient over the pixels of the lower 45 % of each figure.
+
+    video: uint8 (N, T, H, W, 3) of running films; divide by the number of real running films.
+    The judge cannot see legs smear, and over a whole frame it hardly counts. A figure is where
+    some colour is more than 24 of 255 away from the empty stage.
+    """
+    empty = figures.stage(video.shape[2]).numpy().astype(int)
+    figure = abs(video - empty).max(-1) > 24                                     # (N, T, H, W)
+    rows = figure.any(3)                                                         # (N, T, H)
+    y = np.arange(video.shape[2])
+    top = np.where(rows, y, len(y)).min(2)                                       # (N, T)
+    bottom = np.where(rows, y, 0).max(2)
+    low = y >= (bottom - 0.45 * (bottom - top))[..., None]                       # (N, T, H)
+    return float(measuring.gradients(video)[figure & low[..., None]].mean())
+
+
 # What all scorers share -------------------------------------------------------------------------
 OF_VIDEO = {"dynamics": lambda video: measuring.frame_change(video).mean(),
             "flicker": measuring.flicker, "sharpness": measuring.sharpness,
-            "legs": measuring.leg_sharpness,
+            "legs": leg_sharpness,
             "jerk": lambda video: consistency.jerk(gait.places(video)).mean(),
             "variety of place": lambda videos: np.mean([*map(measuring.spread_of_place, videos)]),
             "variety of phase": lambda videos: np.mean([*map(_spread_of_phase, videos)])}
@@ -167,7 +185,7 @@ def score_sound(make, n=512, seed=30_000):
 
 
 def sound_scores(made, scenes, seed=30_000):
-    """The scores of the sound of `text_to_video.Films`, one a scene."""
+    """The scores of the sound of `Films`, one a scene."""
     real, judge = Theatre().film(scenes, seed + 1), sound.sound_judge()
     many = sound.read_sounds(judge, Theatre().sample(2 * len(scenes), seed + 2).audio)["features"]
     heard, twin = (sound.read_sounds(judge, films.audio) for films in (made, real))
@@ -248,7 +266,7 @@ def _consistency(films, n, seed):
     stands = [Scene(actor, color, ("stand",), direction)
               for actor in ACTORS for color in COLORS for direction in DIRECTIONS]
     scores = {name: OF_VIDEO[name](mixed) for name in ("dynamics", "flicker", "jerk")} | {
-        "same actor": consistency.same_actor(*gait.read_frames(judge, mixed)[1:]).float().mean(),
+        "same actor": gait.same_actor(*gait.read_frames(judge, mixed)[1:]).float().mean(),
         "inside": consistency.inside(curves, *cadence_band()).float().mean(),
         "leap": consistency.leap(curves).mean(),
         "warp": twin_error(judge, scenes, films(scenes)),
@@ -258,7 +276,7 @@ def _consistency(films, n, seed):
 
 # Digits that speak and your own clips -----------------------------------------------------------
 def digit_scores(films, truth):
-    """The scores of films (`text_to_video.Films`, or anything with video and audio) of captions
+    """The scores of films (`Films`, or anything with video and audio) of captions
     whose digit and move are truth (N, 2)."""
     seen, move = voices.read_digits(films.video), voices.read_moves(films.video)
     heard = voices.read_voices(films.audio)

@@ -1,19 +1,24 @@
 """Lesson 7's comparison: what the game over sounds needs."""
 
+import functools
+
 import numpy as np
 import torch
 
 from lessons import text_to_video
-from lessons.audio import lags
+from lessons.audio import MusicAndShift, SoundDiscriminator, SoundModel, lags
 from lessons.frames import mean_and_spread
 from lessons.judges.sound import footfall_judge, onsets, read_footfalls
-from lessons.priors import VARIANTS, sound_model, train_sound
+from lessons.priors import train_sound
 from lessons.studies.scores import sound_scores
 from lessons.studies.study import Study, rounded
 from lessons.world import captions
 from lessons.world.theatre import Theatre
 from lessons.world.vocabulary import Wordings, kinds_of
 
+# name -> is there a joint discriminator, how much do shifted pairs count, and the energy score?
+VARIANTS = {"shipped": (True, 1.0, 1.0), "no energy score": (True, 1.0, 0.0),
+            "no shifted pairs": (True, 0.0, 0.0), "sound alone": (False, 0.0, 0.0)}
 LAGS = np.linspace(-0.4125, 0.4125, 34)  # edges of the bins of a histogram of lags, in seconds
 
 
@@ -29,12 +34,16 @@ def training_data(clips=8000, seed=0, **_):
 
 
 def train_variant(data, variant, seed=0, **length):
-    """The game of one of `priors.VARIANTS` over `training_data`: its `SoundModel`, and the Run."""
+    """The game of one of VARIANTS over `training_data`: its `SoundModel`, and the Run."""
     waves, paths, *conditions = data
     middle, spread = mean_and_spread(paths)
-    run = train_sound(waves, (paths - middle) / spread, *conditions, variant=variant, seed=seed,
-                      **length)
-    return sound_model(run, paths), run
+    joint, shift, energy = VARIANTS[variant]
+    run = train_sound(waves, (paths - middle) / spread, *conditions, seed=seed, **length,
+                      discriminator=functools.partial(SoundDiscriminator, joint=joint),
+                      extra=MusicAndShift(shift, energy))
+    model = SoundModel(run.average).to(paths.device)
+    model.middle, model.spread = middle, spread
+    return model.eval(), run
 
 
 def measure(data, variant, seed, steps, clips):
