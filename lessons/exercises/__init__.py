@@ -11,6 +11,7 @@ For whoever grades:
                               with this seed, and nobody who reads these files can know them
 """
 
+import ast
 import contextlib
 import copy
 import ctypes
@@ -18,6 +19,7 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import json
 import linecache
 import os
 import pkgutil
@@ -26,6 +28,7 @@ import sys
 import threading
 import traceback
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -168,6 +171,40 @@ def check(number, answer):
         return answer
     return _not_right(this, f"Exercise {number}: not yet. {problem}\n"
                             "Until then the lesson goes on with our answer.", answer)
+
+
+def from_notebook(number, folder="."):
+    """Your function for an exercise of another lesson, as its notebook in folder is saved.
+
+    Ours where there is no such notebook, and where the exercise is open or not right. Nothing is
+    run but the notebook's imports and the cell that defines the function: your code, as there.
+    """
+    this = exercise(number)
+    try:
+        with _as_before():
+            problem, answer = _judged(this, _written(this, folder))
+    except (Exception, SystemExit, _TimeUp):  # its own lesson says what is wrong
+        return this.ours
+    return this.ours if problem else answer
+
+
+def _written(this, folder):
+    """The function of an exercise in its lesson's notebook; `...` where there is none."""
+    name, space = this.ours.__name__, {"__name__": "notebook"}
+    for path in Path(folder).glob(f"{int(this.number.split('.')[0]):02}_*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                with contextlib.suppress(SyntaxError), _limit(SECONDS):  # one with magic, say
+                    cell = _needed(name, ast.parse("".join(cell["source"])))
+                    exec(compile(cell, path.name, "exec"), space)
+    return space.get(name, ...)
+
+
+def _needed(name, cell):
+    """What of a cell's syntax tree a function needs: all where it is defined, else the imports."""
+    if not any(isinstance(node, ast.FunctionDef) and node.name == name for node in cell.body):
+        cell.body = [node for node in cell.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return cell
 
 
 def _not_right(this, text, answer):

@@ -44,8 +44,7 @@ def _carried(fields=("actor", "color", "direction", "music"), first="said", acti
     return wrong
 
 
-Exercise("8.1", ours=short_film.carry_on, cases=_lines, observe=_told, used=False,
-         mistakes=[
+Exercise("8.1", ours=short_film.carry_on, cases=_lines, observe=_told, mistakes=[
     ("The line before wins: what the new line says must come first, and only what it leaves open "
      "is taken from before.", _carried(first="before")),
     ("The actions are those of the line before: a new line always says its own.",
@@ -114,8 +113,7 @@ def _margin(margin):
     return wrong
 
 
-Exercise("8.2", ours=short_film.stand_where_it_stood, cases=_places, used=False,
-         mistakes=[
+Exercise("8.2", ours=short_film.stand_where_it_stood, cases=_places, mistakes=[
     ("Nothing keeps the figure on the stage: limit the shift so that its whole way has room.",
      _stood(keep=False)),
     ("Each place is pressed to the edge by itself, and the figure marches on the spot: move the "
@@ -193,7 +191,7 @@ def _as_lists(words, between, length, most):
     return rows
 
 
-Exercise("8.3", ours=subtitles.wrap, cases=_texts, used=False, mistakes=[
+Exercise("8.3", ours=subtitles.wrap, cases=_texts, mistakes=[
     ("Chinese gets gaps: put `between` between the words, not a space.", _wrapped(joint=" ")),
     ("The words stick together: `between` is missing.", _wrapped(joint="")),
     ("A row that fits exactly is broken: it may be as long as `most`.",

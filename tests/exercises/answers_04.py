@@ -4,8 +4,9 @@ import math
 
 import torch
 
-from lessons.frames import CONTENT, window_columns
-from lessons.video import SLOWEST
+from lessons.frames import CONTENT
+from lessons.priors import SLOWEST
+from lessons.signals.windows import window_columns
 
 
 def _in_place_of_copy(codes):
@@ -47,7 +48,7 @@ def _pixel_by_pixel(windows, place, size):
 
 
 def _gathered(windows, place, size):
-    first = window_columns(place, size)[:, 0] - size // 2
+    first = window_columns(place, size, size // 2)[:, 0] - size // 2
     frames = []
     for window, left in zip(windows, first.tolist(), strict=True):
         wide = torch.nn.functional.pad(window, (size, size))
@@ -57,13 +58,13 @@ def _gathered(windows, place, size):
 
 def _scattered(windows, place, size):
     wide = torch.zeros(*windows.shape[:-1], 2 * size)
-    index = window_columns(place, size).view(-1, 1, 1, size // 2).repeat(1, *windows.shape[1:3], 1)
+    index = window_columns(place, size, size // 2)[:, None, None].repeat(1, *windows.shape[1:3], 1)
     wide.scatter_(3, index, windows)
     return wide.narrow(3, size // 2, size)
 
 
 def _paste(windows, place, size, shift=0, cut=None, back=0.0):
-    index = (window_columns(place, size) + shift)[:, None, None].expand_as(windows)
+    index = (window_columns(place, size, size // 2) + shift)[:, None, None].expand_as(windows)
     wide = torch.full((*windows.shape[:3], 2 * size), back).scatter(3, index, windows)
     cut = size // 2 if cut is None else cut
     return wide[..., cut:cut + size]

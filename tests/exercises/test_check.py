@@ -265,6 +265,49 @@ def test_the_check_says_whether_the_answer_is_used(number, this, capsys):
     assert ("No later cell uses your answer." in said) == (not this.used)
 
 
+def _notebook(folder, *cells):
+    """A notebook of lesson 4 in folder, of cells of code."""
+    nbformat.write(nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), folder / "04_video.ipynb")
+
+
+MINE = ("def first(path):\n    return path[..., :CONTENT]\n\n\n"
+        "def recast(who, what):\n    return torch.cat([first(who), what[..., CONTENT:]], 2)")
+IMPORTS = "import torch\nfrom lessons.frames import CONTENT\ntorch.manual_seed(5)"
+
+
+@pytest.mark.parametrize("folder,yours", [("solutions", True), ("notebooks", False)])
+@pytest.mark.parametrize("number", ["4.1", "4.2", "4.3", "4.4", "5.1", "7.2"])
+def test_an_answer_is_taken_out_of_its_own_notebook(number, folder, yours):
+    """All of them out of the masters, none out of the students' tree, where they are open."""
+    answer = exercises.from_notebook(number, ROOT / folder)
+    assert (answer is not exercises.EXERCISES[number].ours) == yours
+
+
+def test_of_a_notebook_only_imports_and_the_function_s_own_cell_are_run(tmp_path, capsys):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    _notebook(tmp_path, IMPORTS, "print('a training of ten minutes')", "%matplotlib inline", MINE,
+              "recast = exercises.check('4.4', recast)")
+    recast, path = exercises.from_notebook("4.4", tmp_path), torch.arange(66.0).view(1, 2, 33)
+    assert recast.__module__ == "notebook"
+    assert torch.equal(recast(path, -path)[..., 15:17], path[..., 15:17] * torch.tensor([1, -1]))
+    assert torch.equal(torch.get_rng_state(), before) and not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("cell", [
+    MINE.replace("first(who)", "first(what)"), MINE.replace("torch", "torhc"), "def recast(who",
+    "def recast(who, what):\n    raise NotImplementedError()", MINE + "\nraise SystemExit",
+    "recast = 3"])
+def test_what_is_not_right_in_a_notebook_is_ours(cell, tmp_path, capsys):
+    ours = exercises.EXERCISES["4.4"].ours
+    assert exercises.from_notebook("4.4", tmp_path) is ours  # no notebook
+    _notebook(tmp_path, IMPORTS, cell)
+    assert exercises.from_notebook("4.4", tmp_path) is ours
+    (tmp_path / "04_video.ipynb").write_text("half a fi")
+    assert exercises.from_notebook("4.4", tmp_path) is ours
+
+
 def test_unknown_number_names_the_nearest():
     with pytest.raises(CourseError, match="There is no exercise '1.99'"):
         exercises.check("1.99", 1)
