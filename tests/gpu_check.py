@@ -142,25 +142,22 @@ def games(device):
     run: lesson 3's pictures, and the four stages of the film model on a few films."""
     from functools import partial
 
-    import torch
-
-    from lessons import audio, frames, text_to_video, video
+    from lessons import frames
     from lessons.studies import conditioning
-    from lessons.world import vocabulary
-    from lessons.world.theatre import Theatre
-    scenes = Theatre.scenes(100, 0)
-    clips = Theatre().film(video.twice(scenes), 0)
-    films, waves = torch.from_numpy(clips.video), torch.from_numpy(clips.audio)
-    model, wordings = text_to_video.load_model("theatre").to(device), vocabulary.Wordings(scenes)
-    paths = model.autoencoder.paths(films).cpu()                               # (N, T, D)
-    standard = (paths - model.middle.cpu()) / model.spread.cpu()
-    return {"pictures": partial(conditioning.train, "projection + contrastive", device=device),
-            "autoencoder": partial(frames.train_autoencoder, films, device=device),
-            "paths": partial(video.train_paths, standard, wordings, device=device),
-            "painter": partial(frames.train_painter, model.autoencoder, films, paths,
-                               device=device),
-            "sound": partial(audio.train_sound, waves, standard, wordings,
-                             vocabulary.kinds_of(scenes), device=device)}
+    from lessons.text_to_video import FilmModel, TheatreFilms
+    world = TheatreFilms(films=200)
+    world.prepare(0)
+    model = FilmModel(world.name, world.layout, world.vocabulary, world.examples).to(device)
+    model.autoencoder.stage.copy_(world.stage)
+    world.measure(model)
+    how = {"device": device}
+    return {"pictures": partial(conditioning.train, "projection + contrastive", **how),
+            "autoencoder": partial(frames.train_autoencoder, model.autoencoder, world.draw,
+                                   world.load, name="check", **how),
+            "paths": partial(world.train_paths, model, **how),
+            "refiner": partial(frames.train_refiner, model.autoencoder, world.video, world.paths,
+                               name="check", **how),
+            "sound": partial(world.train_sound, model, **how)}
 
 
 def films(device, seconds):
