@@ -160,7 +160,7 @@ def test_a_cache_that_cannot_be_made_is_told(contents, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path / "file"))
     Mirrors(monkeypatch, {FIRST + IMAGES: contents[IMAGES]})
-    with pytest.raises(CourseError, match="Cannot write .*: free some space, or let LESSONS_DATA"):
+    with pytest.raises(CourseError, match="Cannot write .*: free some space, .* LESSONS_DATA"):
         downloads.mnist("test")
 
 
@@ -235,7 +235,7 @@ def test_a_lost_connection_leaves_nothing_and_the_next_mirror_is_asked(server, t
     server.files, server.cut = {"/a": CONTENT, "/b": CONTENT}, {"/a": 150_000}
     with pytest.raises(CourseError, match="is not here and cannot be downloaded"):
         fetch(server, "/a")
-    assert not list((tmp_path / "mnist").iterdir())
+    assert not list(tmp_path.rglob("*"))
     assert fetch(server, "/a", "/b") == CONTENT
     assert_whole(tmp_path)
     fetch(server, "/a")
@@ -249,7 +249,7 @@ def test_an_interrupted_kernel_leaves_nothing(server, tmp_path, monkeypatch):
         raise KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
         downloads._fetch("mnist", "x", [server.address("/a")], interrupt)
-    assert not list((tmp_path / "mnist").iterdir())
+    assert not list(tmp_path.rglob("*"))
     assert fetch(server, "/a") == CONTENT
     assert_whole(tmp_path)
 
