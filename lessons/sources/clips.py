@@ -105,7 +105,7 @@ class Table:
             for row in rows:
                 text = "".join(itertools.chain.from_iterable(row.values()))
                 self.line = rows.line_num - text.count("\n")
-                yield self._entry(row, text)
+                yield self._entry(row, text, len(rows.fieldnames))
                 self.line = rows.line_num + 1
 
     def _columns(self, head):
@@ -124,33 +124,29 @@ class Table:
             self.notes.append(f"metadata.csv: not used of its columns: {', '.join(unused)}")
         return head
 
-    def _entry(self, row, text):
-        """The clip of a row (a dict; None -> surplus fields), all of whose fields are in text."""
+    def _entry(self, row, text, width):
+        """The clip of a row of so many columns (a dict, with surplus fields under None), whose
+        fields are joined in text."""
         inner = [line.split(",")[0].strip(' "') for line in text.split("\n")[1:]]
         if any(_composed(name) in self.here for name in inner):
             raise CourseError(f"The table {self.path} has a quote that opens in line {self.line} "
                               f"and is not closed there: close it, then train.")
         surplus = [field for field in row.pop(None, ()) if field.strip()]  # not a comma at its end
-        fault = f"row refused: it has {len(row) + len(surplus)} fields for {len(row)} columns, " \
-                f"so put the caption in quotes, \"like this, please\"" if surplus else ""
+        fault = f"row refused: it has {width + len(surplus)} fields for {width} columns, so put " \
+                f"the caption in quotes, \"like this, please\"" if surplus else ""
         name, caption = (row[column].strip() for column in COLUMNS)
-        return Entry(self._place(name), caption, folder=self.folder, line=self.line, fault=fault)
-
-    def _place(self, name):
-        """The file of a row: its name may be of Windows, or decomposed."""
-        place = self.folder / name
-        return place if place.is_file() else self.here.get(_composed(name), place)
+        path = self.here.get(_composed(name), self.folder / name)
+        return Entry(path, caption, folder=self.folder, line=self.line, fault=fault)
 
     def _tell_what_is_left(self):
         listed = {os.path.abspath(entry.path) for entry in self.entries}
         films = [name for name, path in self.here.items() if path.suffix.lower() in FILMS
                  and not path.name.startswith(".") and os.path.abspath(path) not in listed]
         shards = [name for name in self.here if name.endswith(".tar")]
-        for names, why in ((films, "in no row of metadata.csv, and not used"),
-                           (shards, "not read: the folder has a metadata.csv, so its films are "
-                                    "used")):
-            if names:
-                self.notes.append(f"{len(names)} x {why}: {_some(names)}")
+        told = {"in no row of metadata.csv, and not used": films,
+                "not read: the folder has a metadata.csv, so its films are used": shards}
+        self.notes += [f"{len(names)} x {why}: {_some(names)}" for why, names in told.items()
+                       if names]
 
 
 entries = Table
@@ -201,7 +197,7 @@ class Prepared:
 
     @property
     def contents(self):
-        """What a run on these clips learns from, a list of lines: see `open.must_be_same`."""
+        """What a run on these clips learns from, a list of lines: see `datasets.must_be_same`."""
         return [f"{name}: {caption}" for name, caption, pieces, _ in self.clips if pieces]
 
     @property
@@ -322,25 +318,23 @@ def _is_whole(cache):
 
 def _write(entries, folder, size, name, fit, told):
     """Write a whole cache of entries to an empty folder."""
-    seen = [{"out": out} if (out := _refusal(entry)) else look(entry.path, entry.first, entry.last)
+    seen = [{"refused": why} if (why := _refusal(entry))
+            else look(entry.path, entry.first, entry.last)
             for entry in progress(iterable=entries, desc="looking", unit="clip")]
     frame, clips = frame_of(seen, size), []
     files = [open(folder / f"{part}.raw", "wb") for part in ("video", "audio", "heard")]
     todo = zip(entries, seen, strict=True)
     for entry, first in progress(iterable=todo, total=len(entries), desc="preparing", unit="clip"):
-        parts, notes = (None, [first["out"]]) if "out" in first else read(entry, frame, fit)
+        why = first.get("refused") or first.get("out")
+        parts, notes = (None, [why]) if why else read(entry, frame, fit)
         for file, part in zip(files, parts or (), strict=False):
             file.write(part.tobytes())
-        clips.append((_said(entry, notes), entry.caption, len(parts[0]) if parts else 0, notes))
+        in_table = "refused" in first and entry.line  # the table must be mended
+        named = f"{entry.name}, line {entry.line}" if in_table else entry.name
+        clips.append((named, entry.caption, len(parts[0]) if parts else 0, notes))
     for file in files:
         file.close()
     _finish(folder, clips, frame, {"name": name, "notes": told})
-
-
-def _said(entry, notes):
-    """How a clip is named: with its line, where it is the table that must be mended."""
-    table = any(note.startswith(("row", "caption", "missing", "outside")) for note in notes)
-    return entry.name + f", line {entry.line}" * bool(table and entry.line)
 
 
 def _refusal(entry):

@@ -61,9 +61,8 @@ def mnist(split="train"):
     if split not in ("train", "test"):
         raise CourseError(f"MNIST has the splits 'train' and 'test', not '{split}'.")
     prefix = "train" if split == "train" else "t10k"
-    images = _idx(f"{prefix}-images-idx3-ubyte.gz", header=16)
-    labels = _idx(f"{prefix}-labels-idx1-ubyte.gz", header=8)
-    return images.reshape(-1, 28, 28), labels.long()  # (N, 28, 28), (N,)
+    images = _idx(f"{prefix}-images-idx3-ubyte.gz", header=16).reshape(-1, 28, 28)
+    return images, _idx(f"{prefix}-labels-idx1-ubyte.gz", header=8).long()  # (N, 28, 28), (N,)
 
 
 def _idx(name, header):
@@ -77,10 +76,9 @@ def _idx(name, header):
 def spoken_digits(split="train"):
     """"zero" to "nine", spoken in English by six people: (waves, labels, speakers).
 
-    split: "train" (N = 2,700) or "test" (N = 300: the first five of the fifty recordings that each
-    speaker made of each digit, as the authors split them). waves: a list of N float32 arrays
-    (samples,) in -1..1, 8,000 samples a second, 0.14 to 2.28 seconds long. labels: int64 (N,), 0
-    to 9. speakers: a list of N names. In the order of digit, speaker and recording.
+    split: "train" (N = 2,700) or "test" (N = 300: the first five of fifty recordings of each digit,
+    as the authors split them). waves: N float32 arrays (samples,) in -1..1, 8,000 samples a second,
+    0.14 to 2.28 seconds long. labels: int64 (N,). speakers: N names.
 
     Downloads 16 MB once. Raises CourseError as `mnist` does. Source: Zohar Jackson and others,
     Free Spoken Digit Dataset 1.0.10, github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0.
@@ -96,11 +94,8 @@ def spoken_digits(split="train"):
 
 
 def _recordings(archive):
-    """The recordings of an archive (bytes of a tar.gz): a dict "digit_speaker_index" -> bytes.
-
-    Nothing in it is ever written to the disk. Raises ValueError unless these are the recordings
-    that were published.
-    """
+    """The recordings of an archive (bytes of a tar.gz, never written to the disk): a dict
+    "digit_speaker_index" -> bytes. Raises ValueError unless they are those published."""
     files = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r|gz") as members:

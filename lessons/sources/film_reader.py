@@ -10,7 +10,6 @@ import io
 import itertools
 import math
 import os
-from typing import NamedTuple
 
 import av
 import numpy as np
@@ -21,7 +20,7 @@ SILENT = 32                    # of 32768: sound that stays below, by 60 dB, is 
 TEXTS = ("tty", "concat", "hls", "dash")  # what FFmpeg would show as a film, or a list of files
 BROKEN = av.FFmpegError, ValueError  # what decoding a bad file may raise
 LARGEST = 8192 * 4320          # pixels of a frame: 8K
-PACKETS = 500_000              # of the picture that are counted: over 5 hours at 25 a second
+PACKETS = 1_000_000            # that are counted: over 4 hours of picture and sound
 WORK = 4e10                    # pixels that are decoded of one film: 20,000 frames of 1080p
 SOUND = 1e9                    # samples that are decoded of it: 3 hours of 48 kHz in stereo
 HOLE = 2.0                     # seconds without a new picture that count as a gap
@@ -38,20 +37,13 @@ def _open(source):
         "protocol_whitelist": "file", "max_pixels": str(LARGEST)})
 
 
-class Span(NamedTuple):
-    """A stretch of film without a gap: seconds of the file, counted anew in each part."""
-
-    part: int
-    start: float
-    end: float
-
-
 class Film:
     """The picture of one film, surveyed: which stream, and when it has something to show.
 
-    source: a path or bytes; first, last: frames that are used, from 0, last excluded. spans: a list
-    of Span, in order. missing: seconds that the file claims to have beyond what is there. Raises
-    one of BROKEN for what cannot be read.
+    source: a path or bytes; first, last: frames that are used, from 0, last excluded. spans: its
+    stretches without a gap, [(part, start, end), ...], seconds of the file, counted anew in each
+    part of a joined one. missing: seconds that it claims to have beyond what is there. Raises one
+    of BROKEN for what cannot be read.
     """
 
     def __init__(self, source, first=None, last=None):
@@ -59,7 +51,7 @@ class Film:
         with _open(source) as container:
             kind = container.format.name
             _must_be_film(container)
-            self.index, rows, ends, reached = self._survey(container)
+            self.index, rows, end, reached = self._survey(container)
             stream = container.streams[self.index]
             self.unit = float(stream.time_base)
             self.stretch = float(stream.sample_aspect_ratio or 1)  # width of a pixel, in its height
@@ -68,47 +60,43 @@ class Film:
             if kind == "avi" and (rows[:, 0] != rows[:, 1]).any():
                 rows[:, 0] = math.nan  # it has no times, and what FFmpeg guesses is wrong
             self.spans = self._timeline(rows, 1 / float(rate), first, last)
-            claimed = max(ends)
+            claimed = end
             if kind == "avi":
                 claimed = stream.frames / float(rate)
             elif kind == "flv":  # it ends silently where another one was joined to it
                 claimed *= container.size / reached
             elif kind.startswith(("mov", "matroska")):
                 claimed = ((container.duration or 0) + max(0, container.start_time or 0)) / 1e6
-            self.missing = claimed - max(ends)
+            self.missing = claimed - end
             self.loops = kind in ("gif", "apng") and _loops(source)
 
     @property
     def seconds(self):
         """How long there is something to see."""
-        return sum(span.end - span.start for span in self.spans)
+        return sum(end - start for _, start, end in self.spans)
 
     def _survey(self, container):
-        """The number of the best video stream, its packets, when each stream ends, in seconds, and
-        how many bytes of the file were read.
+        """The number of the best video stream, its packets, when the last stream ends, in seconds,
+        and how many bytes of the file were read.
 
         A packet: time of its picture, time of its decoding, seconds, is key, is shown; NaN where
         the file does not say. The best stream moves, and is the largest; a cover picture is none.
         """
         videos = {stream.index: stream for stream in container.streams.video
                   if not int(getattr(stream, "disposition", 0)) & 0x400}  # an attached picture
-        rows, ends, count, reached = {index: [] for index in videos}, {}, 0, 1
+        rows, end, reached = {index: [] for index in videos}, 0.0, 1
         try:
-            for packet in container.demux():
+            for packet in itertools.islice(container.demux(), PACKETS):
                 if not packet.size or packet.time_base is None:
                     continue
-                unit, index = float(packet.time_base), packet.stream.index
-                pts, dts = (math.nan if value is None else value * unit
-                            for value in (packet.pts, packet.dts))
-                lasts = (packet.duration or 0) * unit
+                unit = float(packet.time_base)
+                pts, dts, lasts = (math.nan if value is None else value * unit
+                                   for value in (packet.pts, packet.dts, packet.duration or 0))
+                end = max(end, pts + lasts)
                 reached = max(reached, (packet.pos or 0) + packet.size)
-                ends[index] = max(ends.get(index, 0), np.nan_to_num(pts) + lasts)
-                if index in rows:
-                    rows[index].append((pts, dts, lasts, packet.is_keyframe,
-                                        not packet.is_discard))
-                    count += 1
-                if count == PACKETS:
-                    break
+                if packet.stream.index in rows:
+                    rows[packet.stream.index].append(
+                        (pts, dts, lasts, packet.is_keyframe, not packet.is_discard))
         except BROKEN:
             pass  # what lies before is used, and what the file claims beyond it is missing
         if not videos:
@@ -117,7 +105,7 @@ class Film:
                                               videos[index].width * videos[index].height))
         if not rows[best]:
             raise ValueError("no frames")
-        return best, np.array(rows[best], np.float64), ends.values(), reached
+        return best, np.array(rows[best], np.float64), end, reached
 
     def _timeline(self, rows, step, first, last):
         """Spans of the frames from first to last; keeps what `_runs` needs of the packets."""
@@ -142,12 +130,12 @@ class Film:
         ends = np.where((np.append(part[1:], -1) != part) | (ends - pts > hole), pts + lasts, ends)
         part, pts, ends = part[first:last], pts[first:last], ends[first:last]
         cuts = np.flatnonzero((pts[1:] != ends[:-1]) | (np.diff(part) != 0)) + 1
-        return [Span(int(part[some[0]]), float(pts[some[0]]), float(ends[some[-1]]))
+        return [(int(part[some[0]]), float(pts[some[0]]), float(ends[some[-1]]))
                 for some in np.split(np.arange(len(pts)), cuts) if len(some)]
 
     def _runs(self, moments):
         """Which packets show the moments, sorted (part, time): a list of [first, last, moment that
-        is seen last]. A run begins with a key frame, since others are drawn from those before."""
+        is seen last]. A run begins with a key frame."""
         runs = []
         for part, time in moments:
             inside = np.flatnonzero((self.part == part) & (self.time <= time + 1e-3))
@@ -240,16 +228,18 @@ def look(source, first=None, last=None):
         film = Film(source, first, last)
         if not film.spans:
             return {"out": "too short: it has no frame in this range"}
-        middle = film.spans[len(film.spans) // 2]  # many films begin in black
-        moments = [film.spans[0][:2], (middle.part, (middle.start + middle.end) / 2)]
+        part, start, end = film.spans[len(film.spans) // 2]  # many films begin in black
+        moments = [film.spans[0][:2], (part, (start + end) / 2)]
         if not (seen := list(film.pictures(moments))):
             return {"out": _unreadable(film.damaged or "it has no pictures")}
     except BROKEN as error:
         return {"out": _unreadable(error)}
     picture = seen[0]
     ratio = picture.width * film.stretch / picture.height
+    pixels = np.stack([picture.reformat(64, 64, "rgb24").to_ndarray() for picture in seen])
+    tints = np.ptp(pixels, axis=-1) > 24  # compression leaves less
     return {"ratio": 1 / ratio if _matrix(picture)[0] else ratio,
-            "color": any(_is_color(picture) for picture in seen)}
+            "color": bool((tints.mean((1, 2)) > 0.001).any())}
 
 
 def _unreadable(error):
@@ -260,20 +250,12 @@ def _unreadable(error):
 
 
 def _matrix(picture):
-    """How players lay a picture: (are its axes exchanged, is it mirrored, is it upside down).
-
-    x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2): a turn that is no quarter of a circle is
-    read as the nearest one.
-    """
+    """How players lay a picture: (are its axes exchanged, is it mirrored, is it upside down), by
+    x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2), a turn as the nearest quarter."""
     side = [data for data in picture.side_data if data.type.name == "DISPLAYMATRIX"]
     a, b, _, c, d = np.frombuffer(bytes(side[0]), "<i4")[:5] if side else (1, 0, 0, 0, 1)
     exchanged = max(abs(int(b)), abs(int(c))) > max(abs(int(a)), abs(int(d)))
     return (True, c < 0, b < 0) if exchanged else (False, a < 0, d < 0)
-
-
-def _is_color(picture):
-    pixels = picture.reformat(64, 64, "rgb24").to_ndarray().astype(int)
-    return bool((np.ptp(pixels, axis=-1) > 24).mean() > 0.001)  # compression leaves a tint
 
 
 def read(entry, frame, fit="crop"):
@@ -319,7 +301,7 @@ def _damage(film):
         return f"too large: {film.damaged}, only what could be decoded before is used"
     seconds = film.seconds
     if film.damaged:  # from the last picture on; with gaps before it, those count too
-        seconds = max(0.0, film.end[1] - film.spans[0].start) if film.end else 0.0
+        seconds = max(0.0, film.end[1] - film.spans[0][1]) if film.end else 0.0
     return f"damaged or cut off: only its first {seconds:.1f} seconds can be read"
 
 
@@ -334,20 +316,20 @@ def _pieces(film):
         notes.append(f"gaps or joins: its {len(film.spans)} stretches without one are used, "
                      f"{film.seconds:.1f} seconds in all")
     if not starts:
-        span = max(film.spans, key=lambda span: span.end - span.start, default=Span(0, 0, 0))
-        length = span.end - span.start
+        part, start, end = max(film.spans, key=lambda span: span[2] - span[1], default=(0, 0, 0))
+        length = end - start
         if film.loops and length > 1.5 * film.step:
-            return [span[:2]], phases % length, [*notes, f"a loop of {length:.2f} seconds: it is "
-                                                         f"repeated until 2 seconds are full"]
-        if length < SHORTEST - 0.001:
+            phases = phases % length
+            notes.append(f"a loop of {length:.2f} seconds: it is repeated until 2 seconds are full")
+        elif length < SHORTEST - 0.001:
             return [], phases, [*notes, f"too short: it lasts {length:.2f} seconds, less than "
                                         f"{SHORTEST}"]
-        phases = np.minimum(phases, length - 0.002)
-        return [span[:2]], phases, [*notes, "shorter than 2 seconds: its last frame is held, in "
-                                            "silence"]
-    if len(starts) > PIECES:
-        chosen = np.linspace(0, len(starts) - 1, PIECES).round().astype(int)
-        starts = [starts[k] for k in chosen]
+        else:
+            phases = np.minimum(phases, length - 0.002)
+            notes.append("shorter than 2 seconds: its last frame is held, in silence")
+        starts = [(part, start)]
+    elif len(starts) > PIECES:
+        starts = [starts[k] for k in np.linspace(0, len(starts) - 1, PIECES).round().astype(int)]
         notes.append(f"longer than 16 seconds: {PIECES} pieces spread over its "
                      f"{film.seconds:.0f} seconds are used")
     elif len(film.spans) == 1 and (rest := film.seconds - 2 * len(starts)) >= SHORTEST:

@@ -21,32 +21,22 @@ def kth(split="train"):
     """KTH's films: a person walks, jogs, runs, boxes, waves or claps; 160 x 120, grey, 25 a second.
 
     split: "train" (760 ranges of 8 people), "validation" (768 of 8) or "test" (863 of 9). Returns a
-    list of `clips.Entry`, a range of frames each, of the films that are there (see `kth_missing`);
-    where there is none, CourseError says what to fetch. Captions are English and Chinese by turns.
+    list of `clips.Entry`, a range of frames each, of the films that are there; where
+    there is none, CourseError says what to fetch. Captions are English and Chinese by turns.
 
     The list of ranges is downloaded. The films have no published hash and are not: unpack them
     anywhere below the folder kth of the cache.
     Source: Schuldt, Laptev, Caputo, "Recognizing human actions: a local SVM approach", ICPR 2004.
     """
-    listed, here = _listed(split), _films()
+    listed, folder = _listed(split), data_home() / "kth"
+    here = {path.name: path for path in sorted(folder.rglob("person*_uncomp.avi"))}
     entries = [Entry(here[film], caption, first, last) for film in listed if film in here
                for caption, first, last in listed[film]]
     if not entries:
-        raise CourseError(f"No film of KTH's split '{split}' is below {data_home() / 'kth'}: "
-                          f"download {KTH_MIRRORS[0]}walking.zip (and likewise jogging, running, "
+        raise CourseError(f"No film of KTH's split '{split}' is below {folder}: download "
+                          f"{KTH_MIRRORS[0]}walking.zip (and likewise jogging, running, "
                           f"boxing, handwaving, handclapping) and unpack it there.")
     return entries
-
-
-def kth_missing(split="train"):
-    """The names of the films of a split of `kth` that are listed, but are not in the cache."""
-    here = _films()
-    return [film for film in _listed(split) if film not in here]
-
-
-def _films():
-    """Films anywhere below the folder kth: a dict of "person01_walking_d1_uncomp.avi" -> path."""
-    return {path.name: path for path in sorted((data_home() / "kth").rglob("person*_uncomp.avi"))}
 
 
 def _listed(split):
