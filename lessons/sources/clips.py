@@ -8,7 +8,6 @@ import csv
 import hashlib
 import itertools
 import json
-import math
 import os
 import re
 import shutil
@@ -178,11 +177,8 @@ class Prepared:
             self.vocabulary = Vocabulary(self.facts["vocabulary"])
             self.clips = self.facts["clips"]
             for name, kind in KINDS.items():
-                shape = tuple(self.facts["shapes"][name])
-                if (self.cache / f"{name}.raw").stat().st_size != \
-                        math.prod(shape) * np.dtype(kind).itemsize:
-                    raise ValueError(name)
-                setattr(self, name, np.memmap(self.cache / f"{name}.raw", kind, "r", shape=shape))
+                rows = np.memmap(self.cache / f"{name}.raw", kind, "r")
+                setattr(self, name, rows.reshape(self.facts["shapes"][name]))
         except (OSError, ValueError, KeyError, TypeError):
             raise CourseError(f"The folder {cache} holds no whole cache: prepare the clips "
                               f"again.") from None

@@ -1,7 +1,7 @@
 """A film read as a stream: the pictures and the sound that its pieces of 2 seconds need.
 
-What a file's header says of length and number of frames is often wrong, so its packets are counted
-first; then only those are decoded that the pieces need.
+A file's header is often wrong, so its packets are counted first; then only those are decoded that
+the pieces need.
 
 Axes: n pieces, FRAMES frames of H x W pixels with C channels, SAMPLES of sound.
 """
@@ -277,6 +277,7 @@ def read(entry, frame, fit="crop"):
     moments = [(part, start + phase) for part, start in starts for phase in phases[order]]
     pictures = [_pixels(picture, film.stretch, frame, fit, notes)
                 for picture in film.pictures(moments)]
+    notes = list(dict.fromkeys(notes))  # each picture said what it loses
     if film.damaged or len(pictures) < len(moments) or film.missing > max(0.25, 2 * film.step):
         notes.insert(0, _damage(film))
     if not (n := len(pictures) // FRAMES):
@@ -292,8 +293,7 @@ def read(entry, frame, fit="crop"):
     if film.seconds < SAMPLES / RATE:
         audio[..., round(film.seconds * RATE):] = 0  # a held frame is silent
     audio = _mono(audio)
-    heard = (abs(audio.astype(np.int32)) > SILENT).any(axis=1)
-    return (video, audio, heard), list(dict.fromkeys(notes))  # each picture says what it loses
+    return (video, audio, (abs(audio.astype(np.int32)) > SILENT).any(axis=1)), notes
 
 
 def _damage(film):

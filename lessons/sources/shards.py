@@ -236,14 +236,15 @@ class Stream:
     def _begin(self):
         """Fill the buffer; where one process has room for all clips, they stay there."""
         alone = distributed.processes() == 1
-        coming, filled = self._epoch(0) if alone else self._endless(0), 0
+        endless = itertools.chain.from_iterable(map(self._epoch, itertools.count(int(alone))))
+        coming, filled = self._epoch(0) if alone else endless, 0
         while some := list(itertools.islice(coming, min(64, self.slots - filled))):
             self._fill(torch.arange(filled, filled + len(some)), some)
             filled += len(some)
         if not filled:
             raise CourseError(f"No clip in the shards of {self.folder} can be used: mend them.")
         more, self.slots = next(coming, None), filled
-        self.coming = itertools.chain([more], coming, self._endless(1)) if more else None
+        self.coming = itertools.chain([more], coming, endless) if more else None
 
     def draw(self, n, rng):
         """(slots int64 (n,),) by chance; rng: a torch.Generator."""
@@ -258,10 +259,6 @@ class Stream:
             used = rows.unique()
             self._fill(used, list(itertools.islice(self.coming, len(used))))
         return clips
-
-    def _endless(self, first):
-        for epoch in itertools.count(first):
-            yield from self._epoch(epoch)
 
     def _epoch(self, epoch):
         """The clips of an epoch, films cut to pieces; the first time it tells what is left out."""
