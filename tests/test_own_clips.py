@@ -204,6 +204,27 @@ def test_films_that_were_joined_are_both_read_with_their_sound(tmp_path):
     assert loud.tolist() == [[True, True], [False, True]]
 
 
+def test_a_film_that_was_joined_where_nothing_can_follow_is_told(tmp_path):
+    path = make(tmp_path / "a.flv", clock(50), 25)
+    assert not one(path, tmp_path / "cache").report
+    path.write_bytes(2 * path.read_bytes())
+    [(_, why)] = one(path, tmp_path / "cache").report
+    assert why == "damaged or cut off: only its first 2.0 seconds can be read"
+
+
+def test_pictures_of_an_avi_come_in_time_whatever_their_order_in_the_file(tmp_path):
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", 25, options={"crf": "5", "bf": "3"})
+        stream.width = stream.height = 48
+        stream.pix_fmt = "yuv420p"
+        for frame in clock(100):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode())
+    seen = levels(one(path, tmp_path / "cache").video).reshape(-1)
+    assert np.abs(seen - (20 + 2 * np.floor(np.arange(32) * 3.125 + 1e-6))).max() < 2.5
+
+
 def test_what_an_edit_list_hides_is_not_shown(tmp_path):
     path = make(tmp_path / "a.mp4", clock(100), 25)
 
@@ -325,6 +346,14 @@ def test_decoding_has_an_end(tmp_path, monkeypatch):
     assert len(clips) == 2 and clips.report[0][1].startswith("too large: it takes too long to dec")
     monkeypatch.setattr(film_reader, "PACKETS", 50)
     assert film_reader.Film(path).seconds == pytest.approx(6.25, abs=0.5)
+
+
+def test_decoding_sound_has_an_end(tmp_path, monkeypatch):
+    path = make(tmp_path / "a.mp4", clock(48), 8, tone(6))
+    monkeypatch.setattr(film_reader, "SOUND", 3 * 48_000)
+    clips = one(path, tmp_path / "cache")
+    assert clips.heard.tolist() == [True, False, False]
+    assert clips.report[0][1].startswith("sound too long: from there on")
 
 
 # Shapes and colours

@@ -160,7 +160,7 @@ def test_a_cache_that_cannot_be_made_is_told(contents, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path / "file"))
     Mirrors(monkeypatch, {FIRST + IMAGES: contents[IMAGES]})
-    with pytest.raises(CourseError, match="Cannot write .*: free some space, or let LESSONS_DATA"):
+    with pytest.raises(CourseError, match="Cannot write .*: free some space, .* LESSONS_DATA"):
         downloads.mnist("test")
 
 
@@ -235,7 +235,7 @@ def test_a_lost_connection_leaves_nothing_and_the_next_mirror_is_asked(server, t
     server.files, server.cut = {"/a": CONTENT, "/b": CONTENT}, {"/a": 150_000}
     with pytest.raises(CourseError, match="is not here and cannot be downloaded"):
         fetch(server, "/a")
-    assert not list((tmp_path / "mnist").iterdir())
+    assert not list(tmp_path.rglob("*"))
     assert fetch(server, "/a", "/b") == CONTENT
     assert_whole(tmp_path)
     fetch(server, "/a")
@@ -249,7 +249,7 @@ def test_an_interrupted_kernel_leaves_nothing(server, tmp_path, monkeypatch):
         raise KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
         downloads._fetch("mnist", "x", [server.address("/a")], interrupt)
-    assert not list((tmp_path / "mnist").iterdir())
+    assert not list(tmp_path.rglob("*"))
     assert fetch(server, "/a") == CONTENT
     assert_whole(tmp_path)
 
@@ -433,9 +433,7 @@ def test_entries_say_film_caption_and_frames(kth_folder):
         "person22_handwaving_d2_uncomp.avi"]
 
 
-def test_films_that_are_missing_are_named_and_where_all_are_it_says_what_to_fetch(kth_folder):
-    assert kth.kth_missing("train") == []
-    assert kth.kth_missing("validation") == ["person04_running_d3_uncomp.avi"]
+def test_films_that_are_missing_are_left_out_and_where_all_are_it_says_what_to_fetch(kth_folder):
     with pytest.raises(CourseError) as error:
         kth.kth("validation")
     assert str(error.value).startswith(
@@ -443,7 +441,6 @@ def test_films_that_are_missing_are_named_and_where_all_are_it_says_what_to_fetc
         f"download https://www.csc.kth.se/cvap/actions/walking.zip (and")
     (kth_folder / "person12_boxing_d1_uncomp.avi").unlink()
     assert len(kth.kth("train")) == 3
-    assert kth.kth_missing("train") == ["person12_boxing_d1_uncomp.avi"]
     with pytest.raises(CourseError, match="'train', 'validation', 'test', not 'all'"):
         kth.kth("all")
 

@@ -1,14 +1,13 @@
 """Your own clips: a folder of videos with captions, read once into a cache to train from.
 
-A piece of a clip is 2 seconds: P pieces, FRAMES frames of H x W pixels with C channels, SAMPLES of
-sound; L words of a caption. Films are read as streams: of each, only its caption and what is said
-of it stay in memory.
+P pieces of 2 seconds, FRAMES frames of H x W pixels with C channels, SAMPLES of sound, L words
+of a caption. Of each film only its caption and what is told of it stay in memory.
 """
 
 import csv
 import hashlib
+import itertools
 import json
-import math
 import os
 import re
 import shutil
@@ -41,10 +40,8 @@ FACTS = "clips.json"
 
 class Entry(NamedTuple):
     """A clip to read. first, last: frames of the file, from 0, last excluded; None: start, end.
-
     folder: where given, a path that leaves it is refused. line: in metadata.csv; fault: why this
-    line cannot be used.
-    """
+    line cannot be used."""
 
     path: Path
     caption: str
@@ -82,7 +79,15 @@ class Table:
         # a name in decomposed Unicode, as macOS writes it, looks the same and is another one
         self.here = {_composed(path.relative_to(self.folder).as_posix()): path
                      for path in sorted(self.folder.rglob("*")) if path.is_file()}
-        self.entries = self._read()
+        try:
+            self.entries = list(self._read())
+        except csv.Error as error:
+            raise CourseError(f"The table {self.path} cannot be read from line {self.line} on "
+                              f"({error}): a caption that begins with \" must end with one, and "
+                              f"inside it \" is written \"\".") from None
+        except (UnicodeDecodeError, OSError) as error:
+            raise CourseError(f"The table {self.path} cannot be read ({error}): save it as CSV in "
+                              f"UTF-8.") from None
         if not self.entries:
             raise CourseError(f"The table {self.path} has no rows: write a line for each clip.")
         self._tell_what_is_left()
@@ -91,20 +96,16 @@ class Table:
         return iter(self.entries)
 
     def _read(self):
-        try:
-            with open(self.path, encoding="utf-8-sig", newline="") as file:
-                rows = csv.reader((line.rstrip() + "\n" for line in file), strict=True,
+        with open(self.path, encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader((line.rstrip() + "\n" for line in file), restval="", strict=True,
                                   skipinitialspace=True)
-                head = self._columns(next(rows, []))
+            rows.fieldnames = self._columns(rows.fieldnames or [])
+            self.line = rows.line_num + 1
+            for row in rows:
+                text = "".join(itertools.chain.from_iterable(row.values()))
+                self.line = rows.line_num - text.count("\n")
+                yield self._entry(row, text, len(rows.fieldnames))
                 self.line = rows.line_num + 1
-                return list(self._rows(rows, head))
-        except csv.Error as error:
-            raise CourseError(f"The table {self.path} cannot be read from line {self.line} on "
-                              f"({error}): a caption that begins with \" must end with one, and "
-                              f"inside it \" is written \"\".") from None
-        except (UnicodeDecodeError, OSError) as error:
-            raise CourseError(f"The table {self.path} cannot be read ({error}): save it as CSV in "
-                              f"UTF-8.") from None
 
     def _columns(self, head):
         """The first line as the names of the columns."""
@@ -113,60 +114,45 @@ class Table:
         if "caption" not in head and len(others) == 1:
             head[head.index(others[0])] = "caption"
             self.notes.append(f"metadata.csv: its column {others[0]} is taken for the captions")
-        if missing := [name for name in COLUMNS if name not in head]:
-            found = ", ".join(head) or "nothing"
-            raise CourseError(
-                f"The table {self.path} has no column {' and no column '.join(missing)}: its first "
-                f"line must name file_name and caption, with a comma between them, and it says "
-                f"'{found[:100]}'.")
-        if twice := next((name for name in COLUMNS if head.count(name) > 1), None):
-            raise CourseError(f"The table {self.path} has two columns {twice}: keep one.")
+        if wrong := [f"{'two columns' if name in head else 'no column'} {name}"
+                     for name in COLUMNS if head.count(name) != 1]:
+            raise CourseError(f"The table {self.path} has {' and '.join(wrong)}: its first line "
+                              f"must name file_name and caption, with a comma between them, and it "
+                              f"says '{', '.join(head)[:100] or 'nothing'}'.")
         if unused := [name for name in head if name not in COLUMNS]:
             self.notes.append(f"metadata.csv: not used of its columns: {', '.join(unused)}")
         return head
 
-    def _rows(self, rows, head):
-        for row in rows:
-            line, self.line = self.line, rows.line_num + 1
-            if not row:
-                continue
-            inner = [text.split(",")[0] for text in "".join(row).split("\n")[1:]]
-            if any(_composed(name.strip(' "').replace("\\", "/")) in self.here for name in inner):
-                raise CourseError(f"The table {self.path} has a quote that opens in line {line} "
-                                  f"and is not closed there: close it, then train.")
-            while len(row) > len(head) and not row[-1].strip():  # a comma at the end of each line
-                row.pop()
-            name, caption = (row[head.index(column)].strip() if head.index(column) < len(row)
-                             else "" for column in COLUMNS)
-            fault = "" if len(row) <= len(head) else (
-                f"row refused: it has {len(row)} fields for {len(head)} columns, so put the "
-                f"caption in quotes, \"like this, please\"")
-            yield Entry(self._place(name), caption, folder=self.folder, line=line, fault=fault)
-
-    def _place(self, name):
-        """The file of a row: its name may be of Windows, or decomposed."""
-        place = self.folder / name
-        return place if place.is_file() else self.here.get(_composed(name.replace("\\", "/")),
-                                                           place)
+    def _entry(self, row, text, width):
+        """The clip of a row of so many columns (a dict, with surplus fields under None), whose
+        fields are joined in text."""
+        inner = [line.split(",")[0].strip(' "') for line in text.split("\n")[1:]]
+        if any(_composed(name) in self.here for name in inner):
+            raise CourseError(f"The table {self.path} has a quote that opens in line {self.line} "
+                              f"and is not closed there: close it, then train.")
+        surplus = [field for field in row.pop(None, ()) if field.strip()]  # not a comma at its end
+        fault = f"row refused: it has {width + len(surplus)} fields for {width} columns, so put " \
+                f"the caption in quotes, \"like this, please\"" if surplus else ""
+        name, caption = (row[column].strip() for column in COLUMNS)
+        path = self.here.get(_composed(name), self.folder / name)
+        return Entry(path, caption, folder=self.folder, line=self.line, fault=fault)
 
     def _tell_what_is_left(self):
-        listed = {Path(os.path.abspath(entry.path)) for entry in self.entries}
+        listed = {os.path.abspath(entry.path) for entry in self.entries}
         films = [name for name, path in self.here.items() if path.suffix.lower() in FILMS
-                 and not path.name.startswith(".") and Path(os.path.abspath(path)) not in listed]
-        for names, why in ((films, "in no row of metadata.csv, and not used"),
-                           ([name for name in self.here if name.endswith(".tar")],
-                            "not read: the folder has a metadata.csv, so its films are used")):
-            if names:
-                self.notes.append(f"{len(names)} x {why}: {_some(names)}")
+                 and not path.name.startswith(".") and os.path.abspath(path) not in listed]
+        shards = [name for name in self.here if name.endswith(".tar")]
+        told = {"in no row of metadata.csv, and not used": films,
+                "not read: the folder has a metadata.csv, so its films are used": shards}
+        self.notes += [f"{len(names)} x {why}: {_some(names)}" for why, names in told.items()
+                       if names]
 
 
-def entries(folder):
-    """The clips that folder/metadata.csv lists (columns file_name and caption): see `Table`."""
-    return Table(folder)
+entries = Table
 
 
 def _composed(name):
-    return unicodedata.normalize("NFC", name)
+    return unicodedata.normalize("NFC", name.replace("\\", "/"))
 
 
 def _some(names):
@@ -191,11 +177,8 @@ class Prepared:
             self.vocabulary = Vocabulary(self.facts["vocabulary"])
             self.clips = self.facts["clips"]
             for name, kind in KINDS.items():
-                shape = tuple(self.facts["shapes"][name])
-                if (self.cache / f"{name}.raw").stat().st_size != \
-                        math.prod(shape) * np.dtype(kind).itemsize:
-                    raise ValueError(name)
-                setattr(self, name, np.memmap(self.cache / f"{name}.raw", kind, "r", shape=shape))
+                rows = np.memmap(self.cache / f"{name}.raw", kind, "r")
+                setattr(self, name, rows.reshape(self.facts["shapes"][name]))
         except (OSError, ValueError, KeyError, TypeError):
             raise CourseError(f"The folder {cache} holds no whole cache: prepare the clips "
                               f"again.") from None
@@ -210,7 +193,7 @@ class Prepared:
 
     @property
     def contents(self):
-        """What a run on these clips learns from, a list of lines: see `open.must_be_same`."""
+        """What a run on these clips learns from, a list of lines: see `datasets.must_be_same`."""
         return [f"{name}: {caption}" for name, caption, pieces, _ in self.clips if pieces]
 
     @property
@@ -271,10 +254,9 @@ def prepare(entries, cache, size=None, name="clips", fit="crop"):
     clip gives its first 2 seconds, the next 2, and so on; of more than 8 such pieces 8, spread over
     it. name: what messages call the clips.
 
-    The same clips are not read again. What is made lies in a folder aside, which gets its name in
-    one step when it is whole; who comes while another process prepares waits for it. Raises
-    CourseError where no clip can be used, size or fit is none of these, or the folder cannot be
-    written.
+    The same clips are not read again. What is made lies aside until it is whole; who comes while
+    another process prepares waits for it. Raises CourseError where no clip can be used, size or fit
+    is none of these, or the folder cannot be written.
     """
     size = 48 if size is None else size
     if size not in range(32, 129, 16):
@@ -291,12 +273,9 @@ def prepare(entries, cache, size=None, name="clips", fit="crop"):
             if not _is_whole(cache / key):  # the other process may have made it
                 for left in cache.glob("cache-*"):  # of other clips, or of a process that was ended
                     shutil.rmtree(left, ignore_errors=True)
-                aside = Path(tempfile.mkdtemp(prefix="cache-", suffix=".part", dir=cache))
-                try:
-                    _write(entries, aside, size, name, fit, told)
+                with tempfile.TemporaryDirectory(".part", "cache-", cache) as aside:
+                    _write(entries, Path(aside), size, name, fit, told)
                     os.rename(aside, cache / key)
-                finally:
-                    shutil.rmtree(aside, ignore_errors=True)
             return Prepared(cache / key)
     except OSError as error:
         raise CourseError(f"Cannot write {cache} ({error.strerror or error}): free some space, "
@@ -304,10 +283,7 @@ def prepare(entries, cache, size=None, name="clips", fit="crop"):
 
 
 def _key(entries, settings):
-    """The name of a cache: a hash of all that is read.
-
-    A file counts by its name, size and time: reading 20,000 films to hash them would take hours.
-    """
+    """The name of a cache: a hash of all that is read; a file counts by its name, size and time."""
     key = hashlib.sha256(json.dumps(settings).encode())
     for entry in entries:
         try:
@@ -338,43 +314,34 @@ def _is_whole(cache):
 
 def _write(entries, folder, size, name, fit, told):
     """Write a whole cache of entries to an empty folder."""
-    seen = [{"out": out} if (out := _refusal(entry)) else look(entry.path, entry.first, entry.last)
-            for entry in _told(entries, "looking")]
-    frame = frame_of(seen, size)
-    clips = []
-    files = {part: open(folder / f"{part}.raw", "wb") for part in ("video", "audio", "heard")}
-    for entry, first in zip(_told(entries, "preparing"), seen, strict=True):
-        parts, notes = (None, [first["out"]]) if "out" in first else read(entry, frame, fit)
-        for file, part in zip(files.values(), parts or (), strict=bool(parts)):
+    seen = [{"refused": why} if (why := _refusal(entry))
+            else look(entry.path, entry.first, entry.last)
+            for entry in progress(iterable=entries, desc="looking", unit="clip")]
+    frame, clips = frame_of(seen, size), []
+    files = [open(folder / f"{part}.raw", "wb") for part in ("video", "audio", "heard")]
+    todo = zip(entries, seen, strict=True)
+    for entry, first in progress(iterable=todo, total=len(entries), desc="preparing", unit="clip"):
+        why = first.get("refused") or first.get("out")
+        parts, notes = (None, [why]) if why else read(entry, frame, fit)
+        for file, part in zip(files, parts or (), strict=False):
             file.write(part.tobytes())
-        clips.append((_said(entry, notes), entry.caption, len(parts[0]) if parts else 0, notes))
-    for file in files.values():
+        in_table = "refused" in first and entry.line  # the table must be mended
+        named = f"{entry.name}, line {entry.line}" if in_table else entry.name
+        clips.append((named, entry.caption, len(parts[0]) if parts else 0, notes))
+    for file in files:
         file.close()
     _finish(folder, clips, frame, {"name": name, "notes": told})
-
-
-def _said(entry, notes):
-    """How a clip is named: with its line, where it is the table that must be mended."""
-    table = any(note.startswith(("row", "caption", "missing", "outside")) for note in notes)
-    return entry.name + f", line {entry.line}" * bool(table and entry.line)
-
-
-def _told(entries, what):
-    return progress(iterable=entries, desc=what, unit="clip")
 
 
 def _refusal(entry):
     """Why a clip is left out before its file is opened, or ""."""
     if entry.fault:
         return entry.fault
-    path, folder = (Path(os.path.abspath(place)) for place in (entry.path, entry.folder or os.sep))
-    if entry.folder and not path.is_relative_to(folder):
+    path = os.path.abspath(entry.path)
+    if entry.folder and not Path(path).is_relative_to(os.path.abspath(entry.folder)):
         return "outside: the path leaves the folder of the clips"
-    try:
-        if not os.path.isfile(entry.path):
-            return "missing: there is no such file"
-    except ValueError:
-        return "missing: no file can have this name"
+    if not os.path.isfile(path):
+        return "missing: there is no such file"
     return caption_refused(entry.caption)
 
 
@@ -399,8 +366,12 @@ def frame_of(seen, size):
 def _finish(folder, clips, frame, facts):
     """Number the words and the captions that are used, and write what is known of the clips."""
     used = [(caption, pieces) for _, caption, pieces, _ in clips if pieces]
+    if not clips:
+        raise CourseError(f"There are no {facts['name']} to prepare: give at least one entry.")
     if not used:
-        _none(clips, facts["name"])
+        why = "; ".join(f"{file}: {notes[-1].rstrip('.')}" for file, *_, notes in clips[:3])
+        raise CourseError(f"None of the {len(clips)} {facts['name']} can be used ({why}): mend the "
+                          f"files or their captions.")
     words = vocabulary(caption for caption, _ in used)
     rows = encode([caption for caption, _ in used], words).numpy()             # (used, L)
     _, which = np.unique(rows, axis=0, return_inverse=True)
@@ -412,11 +383,3 @@ def _finish(folder, clips, frame, facts):
               "ids": (P, rows.shape[1]), "which": (P,)}
     facts |= {"clips": clips, "vocabulary": words, "shapes": shapes}
     write_whole(folder / FACTS, json.dumps(facts).encode())
-
-
-def _none(clips, name):
-    if not clips:
-        raise CourseError(f"There are no {name} to prepare: give at least one entry.")
-    why = "; ".join(f"{file}: {notes[-1].rstrip('.')}" for file, *_, notes in clips[:3])
-    raise CourseError(f"None of the {len(clips)} {name} can be used ({why}): mend the files or "
-                      f"their captions.")

@@ -8,7 +8,6 @@ contents, a list of lines: what a run learns from.
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 
 from lessons.engine import distributed
@@ -35,55 +34,42 @@ def clips_of(data, size=None, fit=None):
         raise CourseError(f"Cannot train on '{data}': use theatre, digits, mnist, kth, or a folder "
                           f"that holds clips and metadata.csv.")
     place = home / f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
-    if any(folder.glob("*.tar")) and not (folder / "metadata.csv").exists():
-        return _stream(folder, place, size, fit)
-    entries = kth.kth("train") if data == "kth" else own.entries(folder)
     with distributed.first_alone():  # it prepares, and the others find it done
-        clips = own.prepare(entries, place, size, folder.name, fit or "crop")
+        if any(folder.glob("*.tar")) and not (folder / "metadata.csv").exists():
+            clips = shards.Stream(folder, size=size, fit=fit, place=place)
+            said = shards.summary(clips)
+        else:
+            entries = kth.kth("train") if data == "kth" else own.entries(folder)
+            clips = own.prepare(entries, place, size, folder.name, fit or "crop")
+            said = own.summary(clips)
     if distributed.rank() == 0:
-        print(own.summary(clips))
+        print(said)
     return clips
-
-
-def _stream(folder, place, size, fit):
-    with distributed.first_alone():  # it lists the shards, and the others find it done
-        stream = shards.Stream(folder, size=size, fit=fit or "crop", place=place)
-    if distributed.rank() == 0:
-        H, W, _ = stream.shape
-        print(f"{folder.name}: {len(stream.contents)} shards, frames of {H} x {W} pixels, words: "
-              f"{len(stream.vocabulary) - 1}")
-        if (size or fit) and stream.ready:
-            print(f"The shards of {folder} hold frames that are ready: --size and --fit change "
-                  f"nothing.", file=sys.stderr)
-    return stream
 
 
 def must_be_same(clips, folder, resumed):
     """Write down in the folder of a run what it learns from; a run that is resumed must learn from
     the same. Raises CourseError that names the difference."""
     path = Path(folder) / REMEMBERED
-    now = {"words": list(clips.vocabulary), "frame": list(clips.shape),
-           "clips": sorted(clips.contents)}
+    now = {"words": list(clips.vocabulary), "clips": sorted(clips.contents),
+           "frames": [" x ".join(map(str, clips.shape))]}
     if not (resumed and path.exists()):
         if distributed.rank() == 0:
             place = {"cache": str(Path(clips.cache).resolve())} if hasattr(clips, "cache") else {}
             write_whole(path, json.dumps(now | place).encode())
         return
     then = json.loads(path.read_text(encoding="utf-8"))
-    for part, what in (("words", "other words"), ("clips", "other clips"),
-                       ("frame", "frames of another shape")):
-        if now[part] != then[part]:
-            raise CourseError(f"The run in {folder} learns from {what} ({_change(then, now, part)})"
-                              f": give it what it began with, or begin another run with another "
-                              f"--out.")
+    for part, lines in now.items():
+        if lines != then[part]:
+            raise CourseError(f"The run in {folder} learns from other {part} "
+                              f"({_change(then[part], lines)}): give it what it began with, or "
+                              f"begin another run with another --out.")
 
 
-def _change(then, now, part):
-    if part == "frame":
-        return f"{then[part]} then, {now[part]} now"
+def _change(then, now):
     return "; ".join(f"{word}: {', '.join(map(repr, some[:3]))}{', ...' * (len(some) > 3)}"
                      for word, a, b in (("gone", then, now), ("new", now, then))
-                     if (some := sorted(set(a[part]) - set(b[part]))))
+                     if (some := sorted(set(a) - set(b))))
 
 
 def learnt_from(folder):

@@ -19,13 +19,12 @@ import numpy as np
 import pooch
 import torch
 
+from lessons.engine.checkpoints import write_whole
 from lessons.engine.progress import progress
 from lessons.errors import CourseError
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
            "https://storage.googleapis.com/cvdf-datasets/mnist/")
-
-
 SHA256 = {  # of the four files that LeCun, Cortes and Burges published
     "train-images-idx3-ubyte.gz":
         "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -36,17 +35,11 @@ SHA256 = {  # of the four files that LeCun, Cortes and Burges published
     "t10k-labels-idx1-ubyte.gz":
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-
-
 SPOKEN = "free-spoken-digit-dataset-1.0.10.tar.gz"
 SPOKEN_MIRRORS = (
     "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz",
     "https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/refs/tags/v1.0.10")
-
-
 SPOKEN_SHA256 = "8fed8b0b058a7efa7544bbb3e8e98607ecdcbd47a2f0ea31139cab18a6b679c9"  # see _digest
-
-
 RECORDING = re.compile(r"[^/]+/recordings/(\d_[a-z]+_\d+)\.wav")  # digit, speaker, index
 LARGEST = 1_000_000  # bytes of a recording; the longest has 36,568
 PATIENCE = 3, 5      # seconds: to reach a mirror, and until its next bytes come
@@ -68,9 +61,8 @@ def mnist(split="train"):
     if split not in ("train", "test"):
         raise CourseError(f"MNIST has the splits 'train' and 'test', not '{split}'.")
     prefix = "train" if split == "train" else "t10k"
-    images = _idx(f"{prefix}-images-idx3-ubyte.gz", header=16)
-    labels = _idx(f"{prefix}-labels-idx1-ubyte.gz", header=8)
-    return images.reshape(-1, 28, 28), labels.long()  # (N, 28, 28), (N,)
+    images = _idx(f"{prefix}-images-idx3-ubyte.gz", header=16).reshape(-1, 28, 28)
+    return images, _idx(f"{prefix}-labels-idx1-ubyte.gz", header=8).long()  # (N, 28, 28), (N,)
 
 
 def _idx(name, header):
@@ -84,10 +76,9 @@ def _idx(name, header):
 def spoken_digits(split="train"):
     """"zero" to "nine", spoken in English by six people: (waves, labels, speakers).
 
-    split: "train" (N = 2,700) or "test" (N = 300: the first five of the fifty recordings that each
-    speaker made of each digit, as the authors split them). waves: a list of N float32 arrays
-    (samples,) in -1..1, 8,000 samples a second, 0.14 to 2.28 seconds long. labels: int64 (N,), 0
-    to 9. speakers: a list of N names. In the order of digit, speaker and recording.
+    split: "train" (N = 2,700) or "test" (N = 300: the first five of fifty recordings of each digit,
+    as the authors split them). waves: N float32 arrays (samples,) in -1..1, 8,000 samples a second,
+    0.14 to 2.28 seconds long. labels: int64 (N,). speakers: N names.
 
     Downloads 16 MB once. Raises CourseError as `mnist` does. Source: Zohar Jackson and others,
     Free Spoken Digit Dataset 1.0.10, github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0.
@@ -103,11 +94,8 @@ def spoken_digits(split="train"):
 
 
 def _recordings(archive):
-    """The recordings of an archive (bytes of a tar.gz): a dict "digit_speaker_index" -> bytes.
-
-    It is read as a stream, so that nothing in it is ever written to the disk. Raises ValueError
-    unless these are the recordings that were published.
-    """
+    """The recordings of an archive (bytes of a tar.gz, never written to the disk): a dict
+    "digit_speaker_index" -> bytes. Raises ValueError unless they are those published."""
     files = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r|gz") as members:
@@ -123,10 +111,8 @@ def _recordings(archive):
 
 
 def _digest(files):
-    """SHA-256 over names and contents (dict name -> bytes), in the order of the names.
-
-    An archive that is packed anew has other bytes and the same digest.
-    """
+    """SHA-256 over names and contents (dict name -> bytes): the same where an archive is packed
+    anew and has other bytes."""
     total = hashlib.sha256()
     for name in sorted(files):
         total.update(f"{name}.wav {len(files[name])}\n".encode() + files[name])
@@ -157,30 +143,21 @@ def _fetch(folder, name, addresses, read):
     except (OSError, ValueError):
         found = "is damaged"
     for address in addresses:
+        print(f"Downloading {name} from {address.split('/')[2]} ...", file=sys.stderr)
+        content = io.BytesIO()
         try:
-            return _from(address, path, read)
-        except (OSError, ValueError) as error:
-            # no network, a mirror that is down, or a wrong content have no number; a full disk has
-            if getattr(error, "errno", None):
-                raise CourseError(f"Cannot write {path} ({error.strerror}): free some space, or "
-                                  f"let LESSONS_DATA_HOME name another folder.") from None
+            with progress(total=1, desc=name, unit="B", unit_scale=True, delay=2) as bar:
+                pooch.HTTPDownloader(bar, timeout=PATIENCE)(address, content, None)
+            value = read(content.getvalue())
+        except (OSError, ValueError):  # no network, a mirror that is down, or other content
+            continue
+        try:
+            write_whole(path, content.getbuffer())
+        except CourseError as error:
+            raise CourseError(f"{str(error)[:-1]}, with LESSONS_DATA_HOME.") from None
+        return value
     raise CourseError(f"The file {path} {found} and cannot be downloaded: connect to the network, "
                       f"or save {addresses[0]} there.")
-
-
-def _from(address, path, read):
-    """What read gives of the file at address, which gets its name, path, only when it is right."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    print(f"Downloading {path.name} from {address.split('/')[2]} ...", file=sys.stderr)
-    try:
-        with progress(total=1, desc=path.name, unit="B", unit_scale=True, delay=2) as bar:
-            pooch.HTTPDownloader(bar, timeout=PATIENCE)(address, part, None)
-        value = read(part.read_bytes())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return value
 
 
 def _verified(content, sha256):

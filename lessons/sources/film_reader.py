@@ -1,7 +1,7 @@
 """A film read as a stream: the pictures and the sound that its pieces of 2 seconds need.
 
-What a file's header says of length and number of frames is often wrong, so its packets are counted
-first; then only those are decoded that the pieces need.
+A file's header is often wrong, so its packets are counted first; then only those are decoded that
+the pieces need.
 
 Axes: n pieces, FRAMES frames of H x W pixels with C channels, SAMPLES of sound.
 """
@@ -10,7 +10,6 @@ import io
 import itertools
 import math
 import os
-from typing import NamedTuple
 
 import av
 import numpy as np
@@ -23,6 +22,7 @@ BROKEN = av.FFmpegError, ValueError  # what decoding a bad file may raise
 LARGEST = 8192 * 4320          # pixels of a frame: 8K
 PACKETS = 500_000              # of the picture that are counted: over 5 hours at 25 a second
 WORK = 4e10                    # pixels that are decoded of one film: 20,000 frames of 1080p
+SOUND = 1e9                    # samples that are decoded of it: 3 hours of 48 kHz in stereo
 HOLE = 2.0                     # seconds without a new picture that count as a gap
 
 
@@ -31,93 +31,73 @@ class TooLarge(ValueError):
 
 
 def _open(source):
-    """A file (a path, or its bytes) as a container of PyAV; no address is followed, odd titles do
-    no harm, and no frame above LARGEST is decoded."""
+    """A file (a path, or its bytes) as a container of PyAV that follows no address."""
     file = io.BytesIO(source) if isinstance(source, bytes) else os.path.abspath(source)
     return av.open(file, metadata_errors="ignore", options={
         "protocol_whitelist": "file", "max_pixels": str(LARGEST)})
 
 
-class Span(NamedTuple):
-    """A stretch of film without a gap: seconds of the file, counted anew in each part."""
-
-    part: int
-    start: float
-    end: float
-
-
 class Film:
     """The picture of one film, surveyed: which stream, and when it has something to show.
 
-    source: a path or bytes; first, last: frames that are used, from 0, last excluded. spans: a list
-    of Span, in order; `part` counts how often the time stamps begin anew, as where two films were
-    joined. missing: seconds that the file claims to have beyond what is there. Raises one of BROKEN
-    for what cannot be read.
+    source: a path or bytes; first, last: frames that are used, from 0, last excluded. spans: its
+    stretches without a gap, [(part, start, end), ...], seconds of the file, counted anew in each
+    part of a joined one. missing: seconds that it claims to have beyond what is there. Raises one
+    of BROKEN for what cannot be read.
     """
 
     def __init__(self, source, first=None, last=None):
         self.source, self.damaged, self.decoded, self.end = source, "", 0, None
         with _open(source) as container:
-            self._must_be_film(container)
-            self.index, rows, ends = self._survey(container)
+            kind = container.format.name
+            _must_be_film(container)
+            self.index, rows, end, reached = self._survey(container)
             stream = container.streams[self.index]
             self.unit = float(stream.time_base)
             self.stretch = float(stream.sample_aspect_ratio or 1)  # width of a pixel, in its height
             raw = container.start_time is None and stream.codec_context.framerate
             rate = raw or stream.average_rate or stream.guessed_rate or 25
+            if kind == "avi" and (rows[:, 0] != rows[:, 1]).any():
+                rows[:, 0] = math.nan  # it has no times, and what FFmpeg guesses is wrong
             self.spans = self._timeline(rows, 1 / float(rate), first, last)
-            claimed = (container.duration or 0) / 1e6 + max(0, (container.start_time or 0) / 1e6)
-            if container.format.name == "avi":
+            claimed = end
+            if kind == "avi":
                 claimed = stream.frames / float(rate)
-            tells = container.format.name.startswith(("mov", "matroska", "avi"))
-            self.missing = claimed - max(ends) if tells else 0.0
-            self.loops = container.format.name in ("gif", "apng") and self._loops()
+            elif kind == "flv":  # it ends silently where another one was joined to it
+                claimed *= container.size / reached
+            elif kind.startswith(("mov", "matroska")):
+                claimed = ((container.duration or 0) + max(0, container.start_time or 0)) / 1e6
+            self.missing = claimed - end
+            self.loops = kind in ("gif", "apng") and _loops(source)
 
     @property
     def seconds(self):
         """How long there is something to see."""
-        return sum(span.end - span.start for span in self.spans)
-
-    def _must_be_film(self, container):
-        if container.format.name in TEXTS:
-            raise ValueError("it is a text")
-        if container.format.name.startswith("webp"):
-            raise ValueError("WebP cannot be read here, save it as GIF or MP4")
-        sizes = [(stream.width, stream.height) for stream in container.streams.video]
-        if sizes and (0, 0) == max(sizes) or any(w * h > LARGEST for w, h in sizes):
-            raise TooLarge("its frames have no size, or more than 8192 x 4320 pixels")
-
-    def _loops(self):
-        """Whether a GIF or an animated PNG says that it is to be repeated."""
-        with io.BytesIO(self.source) if isinstance(self.source, bytes) else \
-                open(self.source, "rb") as file:
-            start = file.read(2 ** 16)
-        return any(mark in start for mark in (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"acTL"))
+        return sum(end - start for _, start, end in self.spans)
 
     def _survey(self, container):
-        """The number of the best video stream, its packets, and when each stream ends, seconds.
+        """The number of the best video stream, its packets, when the last stream ends, in seconds,
+        and how many bytes of the file were read.
 
         A packet: time of its picture, time of its decoding, seconds, is key, is shown; NaN where
         the file does not say. The best stream moves, and is the largest; a cover picture is none.
         """
         videos = {stream.index: stream for stream in container.streams.video
                   if not int(getattr(stream, "disposition", 0)) & 0x400}  # an attached picture
-        rows, ends, count = {index: [] for index in videos}, {}, 0
+        rows, end, reached = {index: [] for index in videos}, 0.0, 1
         try:
             for packet in container.demux():
                 if not packet.size or packet.time_base is None:
                     continue
-                unit, index = float(packet.time_base), packet.stream.index
-                pts, dts = (math.nan if value is None else value * unit
-                            for value in (packet.pts, packet.dts))
-                lasts = (packet.duration or 0) * unit
-                ends[index] = max(ends.get(index, 0), np.nan_to_num(pts) + lasts)
-                if index in rows:
-                    rows[index].append((pts, dts, lasts, packet.is_keyframe,
-                                        not packet.is_discard))
-                    count += 1
-                if count == PACKETS:
-                    break
+                unit = float(packet.time_base)
+                pts, dts, lasts = (math.nan if value is None else value * unit
+                                   for value in (packet.pts, packet.dts, packet.duration or 0))
+                end = max(end, pts + lasts)
+                reached = max(reached, (packet.pos or 0) + packet.size)
+                if (found := rows.get(packet.stream.index)) is not None:
+                    found.append((pts, dts, lasts, packet.is_keyframe, not packet.is_discard))
+                    if len(found) == PACKETS:
+                        break
         except BROKEN:
             pass  # what lies before is used, and what the file claims beyond it is missing
         if not videos:
@@ -126,7 +106,7 @@ class Film:
                                               videos[index].width * videos[index].height))
         if not rows[best]:
             raise ValueError("no frames")
-        return best, np.array(rows[best], np.float64), list(ends.values())
+        return best, np.array(rows[best], np.float64), end, reached
 
     def _timeline(self, rows, step, first, last):
         """Spans of the frames from first to last; keeps what `_runs` needs of the packets."""
@@ -135,11 +115,10 @@ class Film:
         pts = np.where(np.isnan(pts), dts, pts)
         if np.isnan(pts).any():  # a raw stream
             pts = dts = np.arange(len(pts)) * step
-        known = dts[~np.isnan(dts)]
-        self.part = np.zeros(len(pts), int)
-        if len(known):  # decoding goes on in time, but where a file was joined to another
-            at = np.maximum.accumulate(np.where(np.isnan(dts), 0, np.arange(len(dts))))
-            self.part[1:] = np.cumsum(np.diff(np.nan_to_num(dts[at], nan=known[0])) < -0.5)
+        known = np.flatnonzero(~np.isnan(dts))
+        # decoding goes on in time, but where a file was joined to another
+        joins = known[1:][np.diff(dts[known]) < -0.5]
+        self.part = np.searchsorted(joins, np.arange(len(pts)), "right")
         self.time, self.key = pts, key > 0
         shown = (shown > 0) & (np.cumsum(self.key) > 0 if self.key.any() else True)
         order = np.lexsort((pts[shown], self.part[shown]))
@@ -152,27 +131,25 @@ class Film:
         ends = np.where((np.append(part[1:], -1) != part) | (ends - pts > hole), pts + lasts, ends)
         part, pts, ends = part[first:last], pts[first:last], ends[first:last]
         cuts = np.flatnonzero((pts[1:] != ends[:-1]) | (np.diff(part) != 0)) + 1
-        return [Span(int(part[some[0]]), float(pts[some[0]]), float(ends[some[-1]]))
+        return [(int(part[some[0]]), float(pts[some[0]]), float(ends[some[-1]]))
                 for some in np.split(np.arange(len(pts)), cuts) if len(some)]
 
     def _runs(self, moments):
         """Which packets show the moments, sorted (part, time): a list of [first, last, moment that
-        is seen last]. A run begins with a key frame, since others are drawn from those before."""
+        is seen last]. A run begins with a key frame."""
         runs = []
         for part, time in moments:
-            inside = (self.part == part) & (self.time <= time + 1e-3)
-            if not self.timed:
-                begin = int(np.argmax(self.key))
-                stop = int(inside.nonzero()[0].max(initial=0)) + 32  # they come in any order
-            else:
-                keys = np.flatnonzero(inside & self.key)
-                begin = keys[np.argmax(self.time[keys])] if len(keys) else \
-                    int(np.argmax(self.part == part))
-                stop = int(inside.nonzero()[0].max(initial=begin))
+            inside = np.flatnonzero((self.part == part) & (self.time <= time + 1e-3))
+            keys = inside[self.key[inside]]
+            begin = keys[np.argmax(self.time[keys])] if len(keys) else \
+                np.argmax(self.part == part)
+            stop = inside.max(initial=begin)
+            if not self.timed:  # they come in any order
+                begin, stop = np.argmax(self.key), min(stop + 32, len(self.time) - 1)
             if runs and begin <= runs[-1][1] + 1:
                 runs[-1][1:] = max(stop, runs[-1][1]), (part, time)
             else:
-                runs.append([int(begin), stop, (part, time)])
+                runs.append([int(begin), int(stop), (part, time)])
         return runs
 
     def pictures(self, moments):
@@ -191,57 +168,59 @@ class Film:
             self.damaged = str(error) if isinstance(error, TooLarge) else "damaged"
 
     def _frames(self, moments):
-        """((part, time), picture) of the runs; after each run ((part, time just behind), None).
-
-        A picture without a proper time follows the one before by the frame rate.
-        """
-        runs, part = self._runs(moments), 0
-        time = None if self.timed else self.time[runs[0][0]] - self.step
+        """((part, time), picture) of the runs; after each run ((part, time just behind), None)."""
+        read = 0
         with _open(self.source) as container:
             stream = container.streams[self.index]
             stream.thread_type = "SLICE"  # threads by frames hold many in memory
             coder = stream.codec_context
             coder.options = {"max_pixels": str(LARGEST)}
             packets = (packet for packet in container.demux(stream) if packet.size)
-            for number, packet in enumerate(packets):
-                if not runs:
-                    return
-                begin, stop, seen = runs[0]
-                if number < begin:
-                    continue
-                clean = self.time[begin] if self.timed else -math.inf
-                if number == begin and self.timed:
-                    part, time = int(self.part[begin]), None
-                pictures = coder.decode(packet)
-                if number == stop:
-                    pictures = itertools.chain(pictures, coder.decode(None))
-                for picture in pictures:
+            for begin, stop, seen in self._runs(moments):
+                part, clean = int(self.part[begin]), self.time[begin]
+                time = None if self.timed else clean - self.step
+                run = itertools.islice(packets, begin - read, stop + 1 - read)
+                for picture in itertools.chain.from_iterable(
+                        map(coder.decode, itertools.chain(run, [None]))):
                     part, time = self._moment(picture, part, time)
                     if picture.is_corrupt and time > clean:
                         raise ValueError("corrupt")
                     yield (part, time - 1e-3), picture
-                if number == stop:
+                if self.timed or seen[1] < time + 1.5 * self.step:
                     yield (seen[0], seen[1] + 1e-3), None
-                    coder.flush_buffers()
-                    runs.pop(0)
-            for picture in coder.decode(None) if runs else ():  # fewer packets than a raw run wants
-                part, time = self._moment(picture, part, time)
-                yield (part, time - 1e-3), picture
-            for *_, (last, seen) in runs:
-                if last == part and time is not None and seen < time + 1.5 * self.step:
-                    yield (last, seen + 1e-3), None
+                coder.flush_buffers()
+                read = stop + 1
 
     def _moment(self, picture, part, time):
-        """(part, time) of a picture that comes after the one at (part, time)."""
+        """(part, time) of a picture that comes after the one at (part, time): where it has no
+        proper time it follows by the frame rate."""
         self.decoded += picture.width * picture.height + 60_000  # what a frame costs besides
         if self.decoded > WORK:
             raise TooLarge("it takes too long to decode")
         now = None if picture.pts is None else picture.pts * self.unit
         if time is None:
-            return part, 0.0 if now is None else now
+            return part, now or 0.0
         if now is not None and now < time - 0.5:
             return part + 1, now
-        return part, time + self.step if now is None or now <= time else now
+        proper = now is not None and now > time + (0 if self.timed else HOLE)
+        return part, now if proper else time + self.step
+
+
+def _must_be_film(container):
+    if container.format.name in TEXTS:
+        raise ValueError("it is a text")
+    if container.format.name.startswith("webp"):
+        raise ValueError("WebP cannot be read here, save it as GIF or MP4")
+    sizes = [(stream.width, stream.height) for stream in container.streams.video]
+    if sizes and (0, 0) == max(sizes) or any(w * h > LARGEST for w, h in sizes):
+        raise TooLarge("its frames have no size, or more than 8192 x 4320 pixels")
+
+
+def _loops(source):
+    """Whether a GIF or an animated PNG says that it is to be repeated."""
+    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+        start = file.read(2 ** 16)
+    return any(mark in start for mark in (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"acTL"))
 
 
 def look(source, first=None, last=None):
@@ -250,16 +229,18 @@ def look(source, first=None, last=None):
         film = Film(source, first, last)
         if not film.spans:
             return {"out": "too short: it has no frame in this range"}
-        middle = film.spans[len(film.spans) // 2]  # many films begin in black
-        moments = [film.spans[0][:2], (middle.part, (middle.start + middle.end) / 2)]
+        part, start, end = film.spans[len(film.spans) // 2]  # many films begin in black
+        moments = [film.spans[0][:2], (part, (start + end) / 2)]
         if not (seen := list(film.pictures(moments))):
             return {"out": _unreadable(film.damaged or "it has no pictures")}
     except BROKEN as error:
         return {"out": _unreadable(error)}
     picture = seen[0]
     ratio = picture.width * film.stretch / picture.height
+    pixels = np.stack([picture.reformat(64, 64, "rgb24").to_ndarray() for picture in seen])
+    tints = np.ptp(pixels, axis=-1) > 24  # compression leaves less
     return {"ratio": 1 / ratio if _matrix(picture)[0] else ratio,
-            "color": any(_is_color(picture) for picture in seen)}
+            "color": bool((tints.mean((1, 2)) > 0.001).any())}
 
 
 def _unreadable(error):
@@ -270,20 +251,12 @@ def _unreadable(error):
 
 
 def _matrix(picture):
-    """How players lay a picture: (are its axes exchanged, is it mirrored, is it upside down).
-
-    x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2): a turn that is no quarter of a circle is
-    read as the nearest one.
-    """
+    """How players lay a picture: (are its axes exchanged, is it mirrored, is it upside down), by
+    x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2), a turn as the nearest quarter."""
     side = [data for data in picture.side_data if data.type.name == "DISPLAYMATRIX"]
     a, b, _, c, d = np.frombuffer(bytes(side[0]), "<i4")[:5] if side else (1, 0, 0, 0, 1)
     exchanged = max(abs(int(b)), abs(int(c))) > max(abs(int(a)), abs(int(d)))
     return (True, c < 0, b < 0) if exchanged else (False, a < 0, d < 0)
-
-
-def _is_color(picture):
-    pixels = picture.reformat(64, 64, "rgb24").to_ndarray().astype(int)
-    return bool((np.ptp(pixels, axis=-1) > 24).mean() > 0.001)  # compression leaves a tint
 
 
 def read(entry, frame, fit="crop"):
@@ -303,9 +276,9 @@ def read(entry, frame, fit="crop"):
     # (n, 1, 2) + (FRAMES, 2) -> (n FRAMES, 2)
     order = np.argsort(phases, kind="stable")
     moments = [(part, start + phase) for part, start in starts for phase in phases[order]]
-    pictures = list(itertools.islice(
-        (_pixels(picture, film.stretch, frame, fit, notes)
-         for picture in film.pictures(moments)), len(moments)))
+    pictures = [_pixels(picture, film.stretch, frame, fit, notes)
+                for picture in film.pictures(moments)]
+    notes = list(dict.fromkeys(notes))  # each picture said what it loses
     if film.damaged or len(pictures) < len(moments) or film.missing > max(0.25, 2 * film.step):
         notes.insert(0, _damage(film))
     if not (n := len(pictures) // FRAMES):
@@ -315,8 +288,9 @@ def read(entry, frame, fit="crop"):
     audio = np.zeros((n, 2, SAMPLES), np.float32)
     try:
         hear(entry.path, starts[:n], audio)
-    except BROKEN:
-        notes.append("sound damaged: from there on the clip is silent")
+    except BROKEN as error:
+        why = "too long" if isinstance(error, TooLarge) else "damaged"
+        notes.append(f"sound {why}: from there on the clip is silent")
     if film.seconds < SAMPLES / RATE:
         audio[..., round(film.seconds * RATE):] = 0  # a held frame is silent
     audio = _mono(audio)
@@ -328,7 +302,7 @@ def _damage(film):
         return f"too large: {film.damaged}, only what could be decoded before is used"
     seconds = film.seconds
     if film.damaged:  # from the last picture on; with gaps before it, those count too
-        seconds = max(0.0, film.end[1] - film.spans[0].start) if film.end else 0.0
+        seconds = max(0.0, film.end[1] - film.spans[0][1]) if film.end else 0.0
     return f"damaged or cut off: only its first {seconds:.1f} seconds can be read"
 
 
@@ -343,20 +317,20 @@ def _pieces(film):
         notes.append(f"gaps or joins: its {len(film.spans)} stretches without one are used, "
                      f"{film.seconds:.1f} seconds in all")
     if not starts:
-        span = max(film.spans, key=lambda span: span.end - span.start, default=Span(0, 0, 0))
-        length = span.end - span.start
+        part, start, end = max(film.spans, key=lambda span: span[2] - span[1], default=(0, 0, 0))
+        length = end - start
         if film.loops and length > 1.5 * film.step:
-            return [span[:2]], phases % length, [*notes, f"a loop of {length:.2f} seconds: it is "
-                                                         f"repeated until 2 seconds are full"]
-        if length < SHORTEST - 0.001:
+            phases = phases % length
+            notes.append(f"a loop of {length:.2f} seconds: it is repeated until 2 seconds are full")
+        elif length < SHORTEST - 0.001:
             return [], phases, [*notes, f"too short: it lasts {length:.2f} seconds, less than "
                                         f"{SHORTEST}"]
-        phases = np.minimum(phases, length - 0.002)
-        return [span[:2]], phases, [*notes, "shorter than 2 seconds: its last frame is held, in "
-                                            "silence"]
-    if len(starts) > PIECES:
-        chosen = np.linspace(0, len(starts) - 1, PIECES).round().astype(int)
-        starts = [starts[k] for k in chosen]
+        else:
+            phases = np.minimum(phases, length - 0.002)
+            notes.append("shorter than 2 seconds: its last frame is held, in silence")
+        starts = [(part, start)]
+    elif len(starts) > PIECES:
+        starts = [starts[k] for k in np.linspace(0, len(starts) - 1, PIECES).round().astype(int)]
         notes.append(f"longer than 16 seconds: {PIECES} pieces spread over its "
                      f"{film.seconds:.0f} seconds are used")
     elif len(film.spans) == 1 and (rest := film.seconds - 2 * len(starts)) >= SHORTEST:
@@ -365,7 +339,7 @@ def _pieces(film):
 
 
 def _pixels(picture, stretch, frame, fit, notes):
-    """A picture uint8 (H, W, C) as `read` fits it; notes: what is lost is said there, once."""
+    """A picture uint8 (H, W, C) as `read` fits it; notes: what is lost is said there."""
     H, W, C = frame
     exchanged, mirrored, upside_down = _matrix(picture)
     h, w = (W, H) if exchanged else (H, W)
@@ -373,10 +347,9 @@ def _pixels(picture, stretch, frame, fit, notes):
     scale = min(sides) if fit == "pad" else max(sides)
     if fit == "crop" and (lost := 1 - min(sides) / max(sides)) > 0.05:
         side = "width" if (sides[0] > sides[1]) != exchanged else "height"
-        note = f"cropped: {100 * lost:.0f} % of its {side} is cut off, --fit pad keeps it"
-        notes.extend([note] if note not in notes else [])
-    high, wide = max(1, round(picture.height * scale)), max(1, round(picture.width * stretch
-                                                                     * scale))
+        notes.append(f"cropped: {100 * lost:.0f} % of its {side} is cut off, --fit pad keeps it")
+    high, wide = (max(1, round(side * scale)) for side in
+                  (picture.height, picture.width * stretch))
     hdr = getattr(picture, "color_trc", 0) in TRANSFERS
     rgb = picture.reformat(wide, high, "rgb48le" if hdr else "rgb24",
                            interpolation="AREA").to_ndarray()
@@ -389,14 +362,13 @@ def _pixels(picture, stretch, frame, fit, notes):
 
 def _centred(rgb, h, w):
     """The middle h x w pixels of a picture, with black where it is smaller."""
-    for axis, size in enumerate((h, w)):
-        over = rgb.shape[axis] - size
-        rgb = rgb.take(range(max(0, over) // 2, max(0, over) // 2 + min(size, rgb.shape[axis])),
-                       axis)
-        before = max(0, -over) // 2
-        rgb = np.pad(rgb, [(before, max(0, -over) - before) if k == axis else (0, 0)
-                           for k in range(3)])
-    return rgb
+    high, wide = rgb.shape[:2]
+    tall, broad = max(h, high), max(w, wide)
+    whole = np.zeros((tall, broad, 3), rgb.dtype)
+    top, left = (tall - high) // 2, (broad - wide) // 2
+    whole[top:top + high, left:left + wide] = rgb
+    top, left = (tall - h) // 2, (broad - w) // 2
+    return whole[top:top + h, left:left + w]
 
 
 # High dynamic range -----------------------------------------------------------------------------
@@ -422,8 +394,7 @@ TO_709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083],
 
 def _tone_mapped(signal, to_light, notes):
     """HDR pixels in [0, 1] (H, W, 3) -> uint8: light above 3/4 of white is bent towards white."""
-    note = "HDR: brought to the range of a common screen"
-    notes.extend([note] if note not in notes else [])
+    notes.append("HDR: brought to the range of a common screen")
     light = np.maximum(to_light(signal) @ TO_709.T, 0)
     bent = np.where(light < 0.75, light, 1 - 0.25 * np.exp(3 - 4 * light))
     return (255 * bent ** (1 / 2.2)).round().astype(np.uint8)
@@ -437,12 +408,16 @@ def hear(source, starts, audio):
     and rear 0.7.
     """
     places, part, position = [round(start * RATE) for _, start in starts], 0, None
+    decoded = 0
     with _open(source) as container:
         if (stream := container.streams.best("audio")) is None:
             return
         fader = 2 ** 0.5 if stream.channels == 1 else 1.0  # it gives each side 0.7 of one channel
         resampler = av.AudioResampler("fltp", "stereo", RATE)
         for block in itertools.chain(container.decode(stream), [None]):
+            decoded += 1000 + (block.samples * stream.channels if block else 0)
+            if decoded > SOUND:
+                raise TooLarge("its sound")
             for some in resampler.resample(block):
                 at = 0 if some.time is None else round(some.time * RATE)
                 if position is None or some.time is not None and abs(at - position) > RATE // 20:

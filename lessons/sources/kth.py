@@ -7,11 +7,7 @@ from lessons.sources.clips import Entry
 from lessons.sources.downloads import _fetch, _verified, data_home
 
 KTH_MIRRORS = ("https://www.csc.kth.se/cvap/actions/", "http://www.nada.kth.se/cvap/actions/")
-
-
 KTH_SHA256 = "6331f4e4d0d820f306a46c40f82afc39f2486cc8723fe15f4742c14c261ccba7"  # 00sequences.txt
-
-
 KTH_PEOPLE = {"train": (11, 12, 13, 14, 15, 16, 17, 18),  # as its authors split them
               "validation": (19, 20, 21, 23, 24, 25, 1, 4),
               "test": (22, 2, 3, 5, 6, 7, 8, 9, 10)}
@@ -21,42 +17,26 @@ KTH_ACTIONS = {"walking": ("walks", "走路"), "jogging": ("jogs", "慢跑"),
 KTH_LINE = re.compile(r"(person(\d\d)_([a-z]+)_d(\d))\s+frames\s+(\d.*)")
 
 
-# Films of human actions -------------------------------------------------------------------------
 def kth(split="train"):
     """KTH's films: a person walks, jogs, runs, boxes, waves or claps; 160 x 120, grey, 25 a second.
 
-    split: "train" (760 entries of 8 people where all films are there), "validation" (768 of 8) or
-    "test" (863 of 9). Returns a list of `clips.Entry`: a film's path, a caption, and
-    the range of frames that shows the action, counted from 0, the last one excluded. Within a film
-    the captions are English and Chinese by turns.
+    split: "train" (760 ranges of 8 people), "validation" (768 of 8) or "test" (863 of 9). Returns a
+    list of `clips.Entry`, a range of frames each, of the films that are there; where
+    there is none, CourseError says what to fetch. Captions are English and Chinese by turns.
 
-    The file 00sequences.txt is downloaded, and lists 2,391 ranges in 599 films (the 600th was never
-    published). It counts from 1; two films have their ranges out of order, which is mended here,
-    and in seven a range begins before the one before has ended, by 1 to 105 frames: it begins where
-    that one ends instead. The films have no published hash and are not downloaded: unpack them
-    anywhere below the folder kth of the cache. Entries are of the films that are there (see
-    `kth_missing`); where there is none, CourseError says what to fetch.
+    The list of ranges is downloaded. The films have no published hash and are not: unpack them
+    anywhere below the folder kth of the cache.
     Source: Schuldt, Laptev, Caputo, "Recognizing human actions: a local SVM approach", ICPR 2004.
     """
-    listed, here = _listed(split), _films()
+    listed, folder = _listed(split), data_home() / "kth"
+    here = {path.name: path for path in sorted(folder.rglob("person*_uncomp.avi"))}
     entries = [Entry(here[film], caption, first, last) for film in listed if film in here
                for caption, first, last in listed[film]]
     if not entries:
-        raise CourseError(f"No film of KTH's split '{split}' is below {data_home() / 'kth'}: "
-                          f"download {KTH_MIRRORS[0]}walking.zip (and likewise jogging, running, "
+        raise CourseError(f"No film of KTH's split '{split}' is below {folder}: download "
+                          f"{KTH_MIRRORS[0]}walking.zip (and likewise jogging, running, "
                           f"boxing, handwaving, handclapping) and unpack it there.")
     return entries
-
-
-def kth_missing(split="train"):
-    """The names of the films of a split of `kth` that are listed, but are not in the cache."""
-    here = _films()
-    return [film for film in _listed(split) if film not in here]
-
-
-def _films():
-    """Films anywhere below the folder kth: a dict of "person01_walking_d1_uncomp.avi" -> path."""
-    return {path.name: path for path in sorted((data_home() / "kth").rglob("person*_uncomp.avi"))}
 
 
 def _listed(split):
@@ -73,7 +53,10 @@ def _listed(split):
 
 
 def ranges(text):
-    """"1-95, 96-185" as [(0, 95), (95, 185)]: in order, from 0, last excluded, without overlap."""
+    """"1-95, 96-185" as [(0, 95), (95, 185)]: in order, from 0, last excluded, without overlap.
+
+    In two of KTH's 599 films they are out of order, and in seven by 1 to 105 frames overlap.
+    """
     ranges, end = [], 0
     for first, last in sorted((int(a), int(b)) for a, b in re.findall(r"(\d+)-(\d+)", text)):
         if last > end:

@@ -25,8 +25,8 @@ CHANCE = 9    # random numbers that decide everything about a film
 
 
 def caption(digit, move, way=0):
-    """How a film is captioned: digit 0 to 9, move the number of one of MOVES, way 0 and 1 in
-    English, 2 and 3 in Chinese. "the digit seven moves up", “数字七向上移动”."""
+    """"the digit seven moves up", “数字七向上移动”: digit 0 to 9, move the number of one of MOVES,
+    way 0 and 1 in English, 2 and 3 in Chinese."""
     said = list(MOVES.values())[move][way]
     return f"the digit {DIGITS[digit]} {said}" if way < 2 else f"数字{NUMERALS[digit]}{said}"
 
@@ -35,8 +35,7 @@ def combinations():
     """Pairs of a digit and a number of MOVES: (those of training, those held out). One in ten is
     held out: zero moves left, two moves right, four up, six down, and eight bounces."""
     pairs = [(digit, move) for digit in range(10) for move in range(len(MOVES))]
-    held = [(digit, move) for digit, move in pairs if digit == 2 * move]
-    return [pair for pair in pairs if pair not in held], held
+    return [(d, m) for d, m in pairs if d != 2 * m], [(d, m) for d, m in pairs if d == 2 * m]
 
 
 VOCABULARY = words.vocabulary(caption(digit, move, way) for digit in range(10)
@@ -46,8 +45,7 @@ VOCABULARY = words.vocabulary(caption(digit, move, way) for digit in range(10)
 class Digits:
     """Films of digits to learn from or to measure with, made of one random number after another.
 
-    split: "train" or "test": which of MNIST's digits and of the recordings they are made of (the
-    official ones, so that nothing of the test is ever learnt from). The combinations of digit and
+    split: "train" or "test", of MNIST's digits and of the recordings. The combinations of digit and
     move are those of training. Raises CourseError where the data are neither here nor to be had.
     """
 
@@ -64,7 +62,7 @@ class Digits:
                                      for way in range(4)], VOCABULARY)         # (4 * 45, L)
 
     def draw(self, n, rng):
-        """Random numbers that decide n films: one tensor, (n, CHANCE), in a tuple."""
+        """(random numbers that decide n films (n, CHANCE),)."""
         return (torch.rand(n, CHANCE, generator=rng),)
 
     def load(self, chance):
@@ -96,10 +94,7 @@ def _placed(wave):
 
 def ways(moves, chance):
     """Where digits go: numbers of MOVES (n,) and chance (n, 5) -> middles in pixels (n, T, 2), x
-    and y.
-
-    Those that move in a line cover 12 to 19 pixels; those that bounce go aslant, so fast that they
-    meet an edge.
+    and y. Lines cover 12 to 19 pixels; those that bounce go aslant, so fast that they meet an edge.
     """
     start, speed, angle, side = chance[:, :2], chance[:, 2], chance[:, 3], chance[:, 4]
     line = torch.tensor([[-1., 0], [1, 0], [0, -1], [0, 1], [0, 0]])[moves]    # (n, 2)
@@ -128,10 +123,8 @@ def folded(way, low, high):
 
 
 def moving(images, middles):
-    """Films of digits: images uint8 (n, 28, 28), middles (n, T, 2) -> uint8 (n, T, H, W, 1).
-
-    A middle may lie between pixels: the picture is interpolated.
-    """
+    """Films of digits: images uint8 (n, 28, 28), middles (n, T, 2), which may lie between pixels
+    -> uint8 (n, T, H, W, 1)."""
     n, T = middles.shape[:2]
     shift = (SIZE / 2 - middles.flatten(0, 1)) * 2 / 28                        # (n T, 2)
     affine = torch.cat([torch.eye(2).expand(n * T, 2, 2) * SIZE / 28, shift[..., None]], 2)

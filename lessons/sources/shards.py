@@ -1,12 +1,10 @@
 """Clips in tar files, the WebDataset layout, read as a stream: those that this course writes, whose
 films are arrays, and those of others, which hold mp4 or webm with txt or json.
 
-They are read by these few lines and not by the library webdataset: its decoders unpickle some
-members, its addresses may start programs ("pipe:"), a shard that ends early passes for a short one,
-and what is wrong is told without the shard's name.
+The library webdataset is not used: its decoders unpickle some members, its addresses may start
+programs ("pipe:"), and a shard that ends early passes for a short one.
 """
 
-import hashlib
 import io
 import itertools
 import json
@@ -26,9 +24,8 @@ from lessons.sources.clips import Entry, caption_refused, frame_of
 from lessons.sources.words import tokens
 
 INDEX = "shards.json"  # beside the shards: what must be known before the first clip is read
-MEMBERS = {"video.npy": "video", "audio.npy": "audio", "txt": "caption"}  # of a clip of ours
 FILMS = ("mp4", "webm", "mkv", "mov", "avi", "gif")  # endings of a film in shards of others
-DIMENSIONS = {"video": (np.uint8, 4), "audio": (np.int16, 1)}
+ARRAYS = {"video": (np.uint8, 4), "audio": (np.int16, 1)}  # of ours: kind and number of axes
 BROKEN = tarfile.TarError, OSError, EOFError, ValueError, MemoryError  # of a damaged shard
 LARGEST = 2 ** 29      # bytes of a member
 LOOKED_AT = 50         # films that the shape of frames follows
@@ -39,9 +36,8 @@ def write_shards(clips, folder, per_shard=256):
     """Write clips to folder as clips-000000.tar, clips-000001.tar, ..., then their index.
 
     clips: an iterable of dicts, "key" (letters, digits, - and _), "video" uint8 (T, H, W, C),
-    "audio" int16 (S,) and "caption", all of one shape. Each file appears whole or not at all, and
-    one shard at a time is in memory. Raises CourseError for a folder that holds shards already, and
-    where one cannot be written.
+    "audio" int16 (S,) and "caption", all of one shape. Each file appears whole or not at all.
+    Raises CourseError for a folder that holds shards already, and where one cannot be written.
     """
     folder, clips = Path(folder), iter(clips)
     if any(folder.glob("*.tar")):
@@ -56,21 +52,18 @@ def write_shards(clips, folder, per_shard=256):
 
 
 def _pack(tar, clip):
-    """Add a clip to an open tar file; returns its key."""
+    """Add a clip to an open tar file."""
     if not str(clip["key"]).replace("-", "").replace("_", "").isalnum():
         raise CourseError(f"The key '{clip['key']}' cannot name files: use letters, digits, - "
                           f"and _.")
-    for ending, part in MEMBERS.items():
-        content = io.BytesIO()
-        if part == "caption":
-            content.write(clip[part].encode())
-        else:
-            np.save(content, clip[part], allow_pickle=False)
+    contents = {"txt": clip["caption"].encode()}
+    for part in ARRAYS:
+        np.save(file := io.BytesIO(), clip[part], allow_pickle=False)
+        contents[f"{part}.npy"] = file.getvalue()
+    for ending, content in contents.items():
         member = tarfile.TarInfo(f"{clip['key']}.{ending}")
-        member.size = content.tell()
-        content.seek(0)
-        tar.addfile(member, content)
-    return clip["key"]
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
 
 
 def index_shards(folder, place=None):
@@ -78,9 +71,8 @@ def index_shards(folder, place=None):
     them; returns what it says.
 
     A dict: "shards", name -> number of clips; "vocabulary"; "words", L of the longest caption; for
-    clips that are ready "shape" (T, H, W, C) and "samples" S, for films "seen", what
-    `film_reader.look` says of the first ones. Clips whose captions are refused are left out, and
-    this is told.
+    arrays "shape" (T, H, W, C) and "samples" S, for films "seen", what `film_reader.look` says of
+    the first ones. Clips whose captions are refused are left out, and this is told.
     """
     counts, known, longest, ready, seen, refused = {}, set(), 0, set(), [], []
     for path in _shards(folder):
@@ -131,9 +123,8 @@ def read_shards(folder, rank=0, world=1, epoch=0, seed=0):
     """The clips of one of `world` workers in one epoch, one by one: as `write_shards` takes them,
     or, in shards of others, "key", "caption" and "film", the bytes of a file.
 
-    Each worker reads shards of its own, in an order that (seed, epoch) decides; together they read
-    all. Nothing is extracted, and one clip at a time is in memory. Raises CourseError for fewer
-    shards than workers, and for a damaged shard, or one with fewer clips than the index says.
+    Each worker reads shards of its own, in an order that (seed, epoch) decides. Raises CourseError
+    for fewer shards than workers, and for a damaged one, or one with fewer clips than indexed.
     """
     shards, counts = _shards(folder), _index(folder).get("shards", {})
     if len(shards) < world:
@@ -145,8 +136,7 @@ def read_shards(folder, rank=0, world=1, epoch=0, seed=0):
 
 
 def _clips_of(path, count=None):
-    """The clips of a shard: members that follow each other under one key, in any order. count: how
-    many there must be, where that is known."""
+    """The clips of a shard: members that follow each other under one key. count: how many."""
     found = 0
     try:
         with tarfile.open(path, "r|") as tar:  # a stream: it is never gone back in
@@ -175,32 +165,31 @@ def _members(tar):
 
 def _clip(key, members):
     """A clip of the members that it has: a dict ending -> content."""
-    clip = {"key": key, "caption": _caption(key, members)}
+    clip = {"key": key, "caption": _caption(members)}
     if film := next((members[ending] for ending in FILMS if ending in members), None):
-        return clip | {"film": film}
-    for ending, part in list(MEMBERS.items())[:2]:
-        if ending not in members:
-            raise ValueError(f"the clip '{key}' has no {part}, it has {', '.join(members)}")
-        clip[part] = _array(part, members[ending])
+        clip["film"] = film
+    else:
+        clip |= {part: _array(part, members.get(f"{part}.npy")) for part in ARRAYS}
+    if missing := [part for part, value in clip.items() if value is None]:
+        raise ValueError(f"the clip '{key}' has no {missing[0]}, it has {', '.join(members)}")
     return clip
 
 
-def _caption(key, members):
+def _caption(members):
     if "txt" in members:
         return members["txt"].decode()
     facts = json.loads(members.get("json", b"{}"))
-    said = facts.get("caption") or facts.get("text") if isinstance(facts, dict) else None
-    if not isinstance(said, str):
-        raise ValueError(f"the clip '{key}' has no caption, it has {', '.join(members)}")
-    return said
+    said = isinstance(facts, dict) and (facts.get("caption") or facts.get("text"))
+    return said if isinstance(said, str) else None
 
 
 def _array(part, content):
     """An array of the right kind; never a pickle, which runs code."""
-    value = np.load(io.BytesIO(content), allow_pickle=False)
-    if not isinstance(value, np.ndarray) or (value.dtype, value.ndim) != DIMENSIONS[part]:
-        raise ValueError(f"{part} is not {DIMENSIONS[part][0].__name__} with "
-                         f"{DIMENSIONS[part][1]} axes")
+    if content is None:
+        return None
+    value, (kind, axes) = np.load(io.BytesIO(content), allow_pickle=False), ARRAYS[part]
+    if not isinstance(value, np.ndarray) or (value.dtype, value.ndim) != (kind, axes):
+        raise ValueError(f"{part} is not {kind.__name__} with {axes} axes")
     return value
 
 
@@ -209,27 +198,28 @@ class Stream:
     chance, and in which each that was drawn makes room for the next.
 
     slots: size of the buffer, all that is ever in memory; where all clips fit in, they stay. Films
-    are decoded as they come, to frames that size and fit decide as in `clips.prepare`. Among
-    several processes (see `distributed.together`) each has its own shards; all draw the same slots.
-    place: a folder for shards.json, where it is not to lie beside the shards.
-    shape: (H, W, C). A run that is resumed begins the stream anew.
+    are decoded as they come, to frames that size and fit decide as in `clips.prepare`. Each of
+    several processes has its own shards. place: a folder for shards.json, where it is not to lie
+    beside the shards. shape: (H, W, C). A run that is resumed begins the stream anew.
     """
 
-    def __init__(self, folder, slots=1024, seed=0, size=None, fit="crop", place=None):
-        self.folder, self.seed, self.fit = Path(folder), seed, fit
+    def __init__(self, folder, slots=1024, seed=0, size=None, fit=None, place=None):
+        self.folder, self.seed, self.fit = Path(folder), seed, fit or "crop"
         facts = self._facts(Path(place or folder))
-        self.ready = "shape" in facts
-        frames, *self.shape = facts["shape"] if self.ready else \
+        ready = "shape" in facts
+        if ready and (size or fit) and distributed.rank() == 0:
+            print(f"The shards of {folder} hold frames that are ready: --size and --fit change "
+                  f"nothing.", file=sys.stderr)
+        frames, *self.shape = facts["shape"] if ready else \
             (film_reader.FRAMES, *frame_of(facts["seen"], size or 48))
-        samples = facts["samples"] if self.ready else film_reader.SAMPLES
-        self.vocabulary, self.length = Vocabulary(facts["vocabulary"]), facts["words"]
+        samples = facts["samples"] if ready else film_reader.SAMPLES
+        self.vocabulary = Vocabulary(facts["vocabulary"])
         self.contents = [f"{name}: {count} clips" for name, count in facts["shards"].items()]
         clips = sum(facts["shards"].values())
-        self.slots = min(slots, clips * (1 if self.ready else film_reader.PIECES))
+        self.slots = min(slots, clips * (1 if ready else film_reader.PIECES))
         self.video = torch.empty(self.slots, frames, *self.shape, dtype=torch.uint8)
         self.audio = torch.empty(self.slots, samples, dtype=torch.int16)
-        self.ids = torch.empty(self.slots, self.length, dtype=torch.long)
-        self.which = torch.empty(self.slots, 1, dtype=torch.long)
+        self.ids = torch.empty(self.slots, facts["words"], dtype=torch.long)
         self._begin()
 
     def _facts(self, place):
@@ -246,33 +236,29 @@ class Stream:
     def _begin(self):
         """Fill the buffer; where one process has room for all clips, they stay there."""
         alone = distributed.processes() == 1
-        coming, filled = self._epoch(0) if alone else self._endless(0), 0
+        endless = itertools.chain.from_iterable(map(self._epoch, itertools.count(int(alone))))
+        coming, filled = self._epoch(0) if alone else endless, 0
         while some := list(itertools.islice(coming, min(64, self.slots - filled))):
             self._fill(torch.arange(filled, filled + len(some)), some)
             filled += len(some)
         if not filled:
             raise CourseError(f"No clip in the shards of {self.folder} can be used: mend them.")
         more, self.slots = next(coming, None), filled
-        self.coming = itertools.chain([more], coming, self._endless(1)) if more else None
+        self.coming = itertools.chain([more], coming, endless) if more else None
 
     def draw(self, n, rng):
         """(slots int64 (n,),) by chance; rng: a torch.Generator."""
         return (torch.randint(self.slots, (n,), generator=rng),)
 
     def load(self, rows):
-        """Clips of slots (n,), as `clips.Prepared.load` gives them: video uint8 (n, T, H, W,
-        C), audio float32 (n, S) in [-1, 1], ids (n, L), which (n, 1), heard bool (n,)."""
+        """Clips of slots (n,), as `clips.Prepared.load` gives them; which (n, L) are the words."""
         audio = self.audio[rows]
         heard = (audio.int().abs() > film_reader.SILENT).any(1)
-        clips = self.video[rows], audio.float() / 32768, self.ids[rows], self.which[rows], heard
+        clips = self.video[rows], audio.float() / 32768, self.ids[rows], self.ids[rows], heard
         if self.coming:
             used = rows.unique()
             self._fill(used, list(itertools.islice(self.coming, len(used))))
         return clips
-
-    def _endless(self, first):
-        for epoch in itertools.count(first):
-            yield from self._epoch(epoch)
 
     def _epoch(self, epoch):
         """The clips of an epoch, films cut to pieces; the first time it tells what is left out."""
@@ -293,14 +279,14 @@ class Stream:
 
     def _fill(self, slots, clips):
         """Put clips into slots (n,)."""
-        for name in DIMENSIONS:
+        for name in ARRAYS:
             getattr(self, name)[slots] = torch.from_numpy(np.stack([clip[name] for clip in clips]))
         texts = [clip["caption"] for clip in clips]
-        self.ids[slots] = words.encode(texts, self.vocabulary, self.length)
-        self.which[slots, 0] = torch.tensor([_number(text) for text in texts])
+        self.ids[slots] = words.encode(texts, self.vocabulary, self.ids.shape[1])
 
 
-def _number(caption):
-    """A number of 63 bits that is the same for captions of the same words, on every machine."""
-    words = " ".join(tokens(caption)).encode()
-    return int.from_bytes(hashlib.sha256(words).digest()[:8], "big") >> 1
+def summary(stream):
+    """A line on a `Stream`: what it holds."""
+    H, W, _ = stream.shape
+    return (f"{stream.folder.name}: {len(stream.contents)} shards, frames of {H} x {W} pixels, "
+            f"words: {len(stream.vocabulary) - 1}")

@@ -12,8 +12,8 @@ LETTERS, WORDS = 400, 40       # of a caption, at most
 def tokens(text):
     """The words of a caption: lower case, letters, digits and apostrophes of any script.
 
-    Each Chinese character is a word by itself; punctuation falls away. Raises CourseError for a
-    caption without a word, with control characters, or of more than 400 characters.
+    Each Chinese character is a word. Raises CourseError for a caption without a word, with control
+    characters, or of more than 400 characters.
     """
     if len(text) > LETTERS:
         raise CourseError(f"The caption '{text[:30]} ...' has {len(text)} characters: "
