@@ -9,12 +9,14 @@ from lessons.studies import (
     losses,
     scoreboard,
     sound,
+    spoilt,
 )
 
 STUDIES = {study.name: study.run for study in (
     collapse.STUDY, losses.STUDY, conditioning.STUDY, ablations.ATTENTION,
     ablations.CONSISTENCY, sound.STUDY,
-    ablations.ABLATION, forms.STUDY)} | {"scoreboard": scoreboard.write_anew}
+    ablations.ABLATION, forms.STUDY,
+    spoilt.STUDY)} | {"scoreboard": scoreboard.write_anew}
 
 
 def run(name):
