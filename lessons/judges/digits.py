@@ -3,6 +3,8 @@
 Axes: N images of 28 x 28.
 """
 
+import functools
+
 import torch
 from torch import nn
 
@@ -54,15 +56,46 @@ def sure_share(logits, confidence=0.9):
     return float((logits.softmax(dim=1).amax(dim=1) >= confidence).float().mean())
 
 
-def score_digits(images):
-    """Scores of generated digits (5000, 1, 28, 28) in [-1, 1], read by the judge, as a dict.
+def sure_digits(logits, least=0.01, confidence=0.9):
+    """As how many of the ten digits at least this share of images is read, and surely."""
+    sure, digit = logits.softmax(dim=1).max(dim=1)
+    counts = digit[sure >= confidence].bincount(minlength=10)
+    return int((counts >= least * len(logits)).sum())
 
-    "rarest": the smallest share of a digit; "sure": share read with confidence of 0.9 or more;
-    "frechet": distance to real test digits; "floor": that of other real digits. All float.
+
+def background(images):
+    """How light the paper is: the mean over images (N, 1, 28, 28) of their median pixel, as a
+    share of the way from black to white. 0 for real digits, most of whose pixels are black."""
+    return float((images.flatten(1).median(dim=1).values.mean() + 1) / 2)
+
+
+def edges(images):
+    """The mean change from pixel to pixel: less than that of real digits is soft or pale, more is
+    noisy."""
+    return float((images.diff(dim=2).abs().mean() + images.diff(dim=3).abs().mean()) / 2)
+
+
+@functools.cache
+def _real():
+    """Of the real test digits: the features of half of them (5000, 32), the distance of the other
+    half to these, and their edges."""
+    images, _ = mnist("test")
+    images = images[:, None].float() / 127.5 - 1
+    (_, even), (_, odd) = (judged(digit_judge(), images[start::2]) for start in (0, 1))
+    return even, frechet_distance(odd, even), edges(images)
+
+
+def score_digits(images):
+    """Scores of generated digits (5000, 1, 28, 28) in [-1, 1], as a dict.
+
+    What the judge reads: "rarest", the smallest share of a digit; "sure", the share read with
+    confidence of 0.9 or more; "digits", see `sure_digits`; "frechet": distance to real test digits;
+    "floor": that of other real digits. And how they look, to which the judge is blind on purpose:
+    "background", and "edges" as a share of those of real digits. All float.
     """
-    judge, (real, _) = digit_judge(), mnist("test")
-    real = real[:, None].float() / 127.5 - 1
-    logits, features = judged(judge, images)
-    (_, even), (_, odd) = (judged(judge, real[start::2]) for start in (0, 1))  # 5,000 each
+    logits, features = judged(digit_judge(), images)
+    real, floor, real_edges = _real()
     return {"rarest": float(digit_shares(logits).min()), "sure": sure_share(logits),
-            "frechet": frechet_distance(features, even), "floor": frechet_distance(odd, even)}
+            "digits": float(sure_digits(logits)), "frechet": frechet_distance(features, real),
+            "floor": floor, "background": background(images),
+            "edges": edges(images) / real_edges}

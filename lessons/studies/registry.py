@@ -1,11 +1,22 @@
 """The studies by name: `python -m lessons study NAME`."""
 
 from lessons.errors import CourseError, nearest
-from lessons.studies import ablations, conditioning, forms, losses, scoreboard, sound
+from lessons.studies import (
+    ablations,
+    collapse,
+    conditioning,
+    forms,
+    losses,
+    scoreboard,
+    sound,
+    spoilt,
+)
 
 STUDIES = {study.name: study.run for study in (
-    losses.STUDY, conditioning.STUDY, ablations.ATTENTION, ablations.CONSISTENCY, sound.STUDY,
-    ablations.ABLATION, forms.STUDY)} | {"scoreboard": scoreboard.write_anew}
+    collapse.STUDY, losses.STUDY, conditioning.STUDY, ablations.ATTENTION,
+    ablations.CONSISTENCY, sound.STUDY,
+    ablations.ABLATION, forms.STUDY,
+    spoilt.STUDY)} | {"scoreboard": scoreboard.write_anew}
 
 
 def run(name):
