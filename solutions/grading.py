@@ -1,9 +1,11 @@
 """What nbgrader needs to know of a master."""
 
+import inspect
 import re
 import shutil
 
 import nbformat
+import running
 
 BEGIN = "### BEGIN SOLUTION"
 CHECK = re.compile(r"""exercises\.check\(\s*["']([\d.]+)["']""")
@@ -20,7 +22,9 @@ os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "text-to-video"
 c.Execute.timeout = 600  # seconds that a cell may take
-'''
+
+
+''' + inspect.getsource(running.look_anew) + "\n\nlook_anew()\n"
 
 
 def split(notebook):

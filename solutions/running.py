@@ -2,7 +2,6 @@
 
 import os
 import time
-from queue import Empty
 
 import nbformat
 from nbclient import NotebookClient
@@ -11,37 +10,40 @@ from nbclient.exceptions import CellTimeoutError
 MINUTES = 60  # the longest that one cell may take
 
 
-class Client(NotebookClient):
-    """nbclient, which never misses the end of a cell.
+def look_anew():
+    """Let whoever waits for a kernel's reply look anew every second, so that none misses it.
 
     For an Output widget, nbclient sends messages to the kernel on the socket on which it waits for
     the end of the cell. zmq tells asyncio only once that something has arrived there; where a
     message is sent between the telling and the reading, the telling is lost, and nbclient waits
-    until the cell's whole time is over. So it waits for a second at a time: each wait looks anew.
+    until the cell's whole time is over, or for ever.
     """
+    import time
+    from queue import Empty
 
-    async def async_start_new_kernel_client(self):
-        client = await super().async_start_new_kernel_client()
-        wait = client.shell_channel.get_msg
+    from jupyter_client.channels import AsyncZMQSocketChannel
+    wait = AsyncZMQSocketChannel.get_msg
 
-        async def in_short_waits(timeout):
-            deadline = time.monotonic() + timeout
-            while True:
-                try:
-                    return await wait(timeout=1)
-                except Empty:
-                    if time.monotonic() > deadline:
-                        raise
+    async def get_msg_in_short_waits(self, timeout=None):
+        deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while True:
+            try:
+                return await wait(self, min(1, max(0, deadline - time.monotonic())))
+            except Empty:
+                if time.monotonic() >= deadline:
+                    raise
 
-        client.shell_channel.get_msg = in_short_waits
-        return client
+    if wait.__name__ != "get_msg_in_short_waits":  # once is enough
+        AsyncZMQSocketChannel.get_msg = get_msg_in_short_waits
 
 
 def run(notebook, folder, minutes=MINUTES, **hooks):
     """Run a notebook in a folder, in place. Raises nbclient's errors: a cell that fails or that
     takes longer than so many minutes ends the run."""
-    Client(notebook, timeout=round(60 * minutes), kernel_name="python3", record_timing=False,
-           coalesce_streams=True, resources={"metadata": {"path": str(folder)}}, **hooks).execute()
+    look_anew()
+    NotebookClient(notebook, timeout=round(60 * minutes), kernel_name="python3",
+                   record_timing=False, coalesce_streams=True,
+                   resources={"metadata": {"path": str(folder)}}, **hooks).execute()
 
 
 def execute(path, minutes=MINUTES):

@@ -264,6 +264,7 @@ def test_wrong_bytes_of_one_mirror_are_followed_by_the_right_ones_of_the_next(se
 def test_a_mirror_that_says_nothing_is_given_up(server, tmp_path, monkeypatch, capfd):
     server.files = {"/b": CONTENT}
     monkeypatch.setattr(downloads, "PATIENCE", (0.2, 0.2))
+    monkeypatch.setattr(downloads, "watched", lambda: True)
     assert fetch(server, "/silent", "/b") == CONTENT
     assert server.asked == ["/silent", "/b"]
     assert capfd.readouterr().err.count("Downloading x from 127.0.0.1") == 2

@@ -6,9 +6,14 @@ import sys
 from tqdm.auto import tqdm
 
 
+def watched():
+    """Whether somebody may look on: on a terminal and in a notebook, not in a log."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
 def progress(**what):
     """A bar of tqdm on a terminal and in a notebook; in a log, a plain line every half minute."""
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+    if watched():
         return tqdm(**what, mininterval=0.5)
     return tqdm(**what, file=_Lines(), mininterval=30, bar_format="{desc}: {n_fmt} of {total_fmt} "
                 "{unit}, {elapsed} gone, {remaining} to go")

@@ -96,7 +96,8 @@ def _spoilt(images):
     """Images (N, 1, 28, 28) with faults that generators make, each image with others."""
     n = len(images)
     middle = 14 + torch.randint(-3, 4, (n, 2))
-    return spoil(cut(images + 1, middle, (28, 28)) - 1, dark=_at_times(n, 0.6) - 1,
+    moved = cut(cut(images + 1, middle[:, 0], 28).mT, middle[:, 1], 28).mT - 1
+    return spoil(moved, dark=_at_times(n, 0.6) - 1,
                  contrast=1 - _at_times(n, 0.6), towards=2 * torch.rand(n, 1, 1, 1) - 1,
                  blur=_at_times(n, 1.0), noise=_at_times(n, 0.4))
 

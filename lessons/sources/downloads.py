@@ -20,7 +20,7 @@ import pooch
 import torch
 
 from lessons.engine.checkpoints import write_whole
-from lessons.engine.progress import progress
+from lessons.engine.progress import progress, watched
 from lessons.errors import CourseError
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -143,7 +143,8 @@ def _fetch(folder, name, addresses, read):
     except (OSError, ValueError):
         found = "is damaged"
     for address in addresses:
-        print(f"Downloading {name} from {address.split('/')[2]} ...", file=sys.stderr)
+        if watched():  # a network that swallows what is sent costs some seconds
+            print(f"Downloading {name} from {address.split('/')[2]} ...", file=sys.stderr)
         content = io.BytesIO()
         try:
             with progress(total=1, desc=name, unit="B", unit_scale=True, delay=2) as bar:

@@ -22,6 +22,8 @@ SAME = {
     "3.2": {"def __init__(self, features, width=65):": "the width is always passed",
             "def __init__(self, features, width=63):": "the width is always passed",
             "return self.real(features)[:, -1] + fit": "there is one column"},
+    "4.1": {"content, motion = (codes[..., :-MOTION], codes[..., MOTION:])": "both are 16 numbers",
+            "content, motion = (codes[..., :MOTION], codes[..., -MOTION:])": "both are 16 numbers"},
     "3.4": {"return float(((right > wrong) + (right == wrong).float() / 2).mean())": "true is 1",
             "return float(((right > wrong).float() + (right == wrong) / 2).mean())": "true is 1"},
     "5.4": {"return right.sum(1) / own.sum()": "true is 1"},
