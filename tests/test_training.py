@@ -826,8 +826,7 @@ def test_a_training_that_is_killed_twenty_times_goes_on_each_time(tmp_path):
     assert files == 2  # and what was half written when they died is gone
 
 
-def test_a_log_gets_plain_lines_and_no_bar(capsys, monkeypatch):
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+def test_a_log_gets_plain_lines_and_no_bar(capsys):
     bar = progress.progress(total=40, desc="training", unit="step")
     for _ in range(40):
         bar.update(1)

@@ -8,7 +8,8 @@ from tqdm.auto import tqdm
 
 def watched():
     """Whether somebody may look on: on a terminal and in a notebook, not in a log."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    ipython = sys.modules.get("IPython")  # where it is not loaded, this is no notebook
+    return sys.stderr.isatty() or bool(ipython and ipython.get_ipython())
 
 
 def progress(**what):
