@@ -111,6 +111,7 @@ def test_a_whole_file_of_the_cache_is_not_downloaded_again(contents, monkeypatch
 def test_a_bad_file_without_a_network_is_told_with_where_to_put_it(contents, tmp_path, monkeypatch,
                                                                  capfd, harm, found):
     asked = no_network(monkeypatch)
+    monkeypatch.setattr(downloads, "watched", lambda: True)
     path, content = tmp_path / "mnist" / IMAGES, contents[IMAGES]
     path.unlink()
     if harm == "folder":
