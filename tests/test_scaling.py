@@ -396,8 +396,9 @@ with distributed.together("cpu"):
         video, *_ = stream.load(rows)
         return (video.flatten(1)[:, :4].float() / 255,)
     training.fit(run, stream.draw, load=load, latent=3, batch=8, steps=5)
-    line = distributed.rank(), distributed.processes(), run.step, float(run.log[-1][0])
-    os.write(1, (" ".join(map(str, line)) + "\n").encode())  # whole: two write to one pipe
+    said = distributed.rank(), distributed.processes(), run.step, float(run.log[-1][0])
+    line = " ".join(map(str, said))
+    os.write(1, f"{line}\\n".encode())  # whole: both write to one pipe
 """
 
 
