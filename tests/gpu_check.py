@@ -140,6 +140,7 @@ def gflop(play, steps):
 def games(device):
     """Name of a stage -> a function that trains it for steps=... or minutes=... and returns the
     run: lesson 3's pictures, and the four stages of the film model on a few films."""
+    import copy
     from functools import partial
 
     from lessons import frames
@@ -154,7 +155,7 @@ def games(device):
     return {"pictures": partial(conditioning.train, "projection + contrastive", **how),
             "autoencoder": partial(frames.train_autoencoder, model.autoencoder, world.draw,
                                    world.load, name="check", **how),
-            "paths": partial(world.train_paths, model, **how),
+            "paths": lambda **length: world.train_paths(copy.deepcopy(model), **how, **length),
             "refiner": partial(frames.train_refiner, model.autoencoder, world.video, world.paths,
                                name="check", **how),
             "sound": partial(world.train_sound, model, **how)}
