@@ -23,7 +23,7 @@ from lessons.engine import training
 from lessons.frames import CONTENT, MOTION, THEATRE
 from lessons.signals.clip import FRAMES, RATE
 from lessons.signals.spectrogram import A_FRAME, BINS, COLUMNS, HOP, spectrogram
-from lessons.text_conditioning import TextEncoder, complete, evenly
+from lessons.text_conditioning import TextEncoder, evenly, fill_unspecified
 from lessons.video import LATENT, PathGenerator, Steps, mlp
 from lessons.world import captions
 from lessons.world.scene import ACTIONS, MUSIC
@@ -67,7 +67,7 @@ def rhythm(motion, K=3, even=0.8):
     return torch.where(most > even * motion.square().sum((1, 2)), speeds[best], torch.nan)
 
 
-def calm(step, motion, least_step=0.04, least_change=0.15):
+def suppress_jitter(step, motion, least_step=0.04, least_change=0.15):
     """What is too small for a movement is none: steps (N, T, 1), postures (N, T, C) -> the same.
 
     Steps below `least_step` are dropped (about a third of a pixel), and a posture is held while it
@@ -82,7 +82,7 @@ def calm(step, motion, least_step=0.04, least_change=0.15):
     return step, torch.stack(held, 1)                                          # (N, T, C)
 
 
-def begin(way, edges, share):
+def start_position(way, edges, share):
     """Where a film begins, (N, 1), so that its whole way lies between the edges of the stage.
 
     way (N, T): places, counted from the beginning; edges (N, 2): what the words change about the
@@ -117,15 +117,16 @@ class TheatreGenerator(PathGenerator):
 
     def explained(self, z, ids):
         open_, where, foot, rest = z.split([3, 1, 1, LATENT - NAMED], 1)
-        film, content, what, attention = self.ask(rest, complete(ids, open_, self.text.vocabulary))
+        full = fill_unspecified(ids, open_, self.text.vocabulary)              # (N, L + 3)
+        film, content, what, attention = self.ask(rest, full)
         x = self.each_frame(what, film, content)                               # (N, T, width)
         step, motion = 0.2 * self.step(x), self.move(x, evenly(foot))          # (N, T, .) each
         if not self.training:
-            step, motion = calm(step, motion)
+            step, motion = suppress_jitter(step, motion)
         content = content[:, None].expand(-1, FRAMES, -1)                      # (N, T, content)
         way = step.cumsum(1) + 0.05 * self.sway(torch.cat([content, motion], 2))   # (N, T, 1)
         edges = self.edges(torch.cat([film[:, :128], what.mean(1)], 1))        # (N, 2)
-        place = way + begin(way[..., 0], edges, evenly(where))[:, None]        # (N, T, 1)
+        place = way + start_position(way[..., 0], edges, evenly(where))[:, None]        # (N, T, 1)
         said = attention.mean(1)[..., :ids.shape[1]]  # less the words that completed the caption
         return torch.cat([content, place, motion], 2), \
             said / said.sum(2, keepdim=True).clamp(min=1e-6)
@@ -177,7 +178,7 @@ def in_pairs(scenes):
 def train_paths(paths, wordings, folder=None, *, networks=None, extra=None, seed=0, **how):
     """The second stage in the theatre: the run of the game over standardised paths (N, T, D).
 
-    paths: two of each scene in a row, see `in_pairs`; wordings: the `Wordings` of the scenes.
+    paths: two of each scene in a row, see `in_pairs`; wordings: the `CaptionSampler` of the scenes.
     networks: a function that makes a generator and a discriminator, extra: what is added to the
     losses, where they are not those of this lesson. folder, how: see `video.play`.
     """
@@ -317,11 +318,11 @@ def train_sound(waves, paths, wordings, kinds, folder=None, *,
     """The `training.Run` of the game over the theatre's sounds.
 
     waves (M, S) are the sounds of real films, paths (M, T, D) what the encoder makes of their
-    frames, standardised, wordings the `Wordings` of their scenes; where a scene has several films,
-    they stand in a row. kinds (scenes,): which of MUSIC each has; a caption that leaves it open is
-    completed with the truth, so that every sound learnt belongs to its words. discriminator: a
-    function that makes one for a vocabulary, extra: what is added to the losses, where they are not
-    those of this lesson. folder, how: see `video.play`.
+    frames, standardised, wordings the `CaptionSampler` of their scenes; where a scene has several
+    films, they stand in a row. kinds (scenes,): which of MUSIC each has; a caption that leaves it
+    open is completed with the truth, so that every sound learnt belongs to its words.
+    discriminator: a function that makes one for a vocabulary, extra: what is added to the
+    losses, where they are not those of this lesson. folder, how: see `video.play`.
     """
     torch.manual_seed(seed)
 

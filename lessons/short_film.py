@@ -78,7 +78,7 @@ def read_line(line, before, rng, carry_on=carry_on):
 
 
 # From shots to a film ---------------------------------------------------------------------------
-def cast(paths, scenes, recast=video.recast):
+def cast(paths, scenes, swap_motion=video.swap_motion):
     """One actor in all shots: paths (K, T, D) of scenes -> the same, each with the content of the
     first shot that has the same actor in the same colour, who looks to the same side.
 
@@ -86,7 +86,7 @@ def cast(paths, scenes, recast=video.recast):
     would see ghosts. One noise gives one build, so who turns round is the same person still.
     """
     looks = [(scene.actor, scene.color, scene.direction) for scene in scenes]
-    return recast(paths[[looks.index(look) for look in looks]], paths)
+    return swap_motion(paths[[looks.index(look) for look in looks]], paths)
 
 
 def best_take(last, takes):
@@ -149,7 +149,7 @@ def play(film):
 class Parts(text_to_video.Parts):
     """The functions of a short film that are exercises of the course: each may be your own."""
 
-    recast: Callable = video.recast                     # exercise 4.4
+    swap_motion: Callable = video.swap_motion                     # exercise 4.4
     carry_on: Callable = carry_on                       # 8.1
     stand_where_it_stood: Callable = stand_where_it_stood   # 8.2
     wrap: Callable = wrap                               # 8.3
@@ -179,7 +179,7 @@ def shoot(model, script, seed=0, parts=LIBRARY):
     made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
     paths, attention = (part.unflatten(0, (-1, TAKES)) for part in made)
     best = best_takes(paths)
-    paths = cast(paths[kept, best] * model.spread + model.middle, scenes, parts.recast)
+    paths = cast(paths[kept, best] * model.spread + model.middle, scenes, parts.swap_motion)
     paths[..., CONTENT] = parts.stand_where_it_stood(paths[..., CONTENT])  # (K, T, D)
     wave = soundtrack(model.sound, noise.to(device), ids, paths)           # (K samples,)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)

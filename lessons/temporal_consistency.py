@@ -122,7 +122,7 @@ def join(paths, others):
     after = k[:, None] + 2 + torch.arange(film.shape[1] - 1 - SPAN)            # (N, .)
     rest = film[rows[:, None], after]
     rest[..., C] += (paths[:, -1, C] - film[rows, k + 1, C])[:, None]
-    return torch.cat([paths, video.recast(paths[:, :1].expand_as(rest), rest)], 1)
+    return torch.cat([paths, video.swap_motion(paths[:, :1].expand_as(rest), rest)], 1)
 
 
 def followed(paths):

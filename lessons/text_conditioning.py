@@ -18,7 +18,7 @@ from lessons.signals import windows
 from lessons.world import captions, theatre
 from lessons.world.scene import ACTORS, COLORS, DIRECTIONS
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import OPEN, WORDS, Wordings, encode, is_chinese
+from lessons.world.vocabulary import OPEN, WORDS, CaptionSampler, encode, is_chinese
 
 
 @functools.lru_cache
@@ -45,7 +45,7 @@ def evenly(z):
     return (0.5 + 0.5 * torch.erf(z.float() / math.sqrt(2))).clamp(max=1 - 1e-6)
 
 
-def complete(ids, z, vocabulary):
+def fill_unspecified(ids, z, vocabulary):
     """Captions with a word for each thing that they leave open: ids (N, L) -> (N, L + 3).
 
     ids: numbers of words of the vocabulary. The first three numbers of the noise z (N, any) draw
@@ -272,9 +272,10 @@ class Contrastive:
 @functools.lru_cache(1)
 def world(n=6000, seed=0):
     """What the networks of this lesson learn from: n first frames of scenes of the training split,
-    float (n, 3, 28, 28), and their `Wordings`."""
+    float (n, 3, 28, 28), and their `CaptionSampler`."""
     scenes = Theatre.scenes(n, seed)
-    return windows.as_pictures(theatre.first_frames(scenes, seed)), Wordings(scenes, seed=seed)
+    pictures = windows.as_pictures(theatre.first_frames(scenes, seed))
+    return pictures, CaptionSampler(scenes, seed=seed)
 
 
 def draw_pairs(n, rng):

@@ -207,7 +207,7 @@ class TheatreFilms:
         clips = Theatre(self.layout.frame[0]).film(priors.in_pairs(self.scenes), seed)
         self.video, self.waves = (torch.from_numpy(part) for part in (clips.video, clips.audio))
         self.waves = self.waves.half()
-        self.wordings = vocabulary.Wordings(self.scenes, seed=seed)
+        self.wordings = vocabulary.CaptionSampler(self.scenes, seed=seed)
         some = self.video[:: max(1, len(self.video) // 200), ::4].flatten(0, 1)
         self.stage = some.permute(0, 3, 1, 2).median(0).values / 127.5 - 1
         # films in which much moves are drawn more often: they are the hardest to paint

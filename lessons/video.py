@@ -24,7 +24,7 @@ from lessons.world.vocabulary import WORDS
 LATENT = 48  # numbers of noise that become one path
 
 
-def recast(who, what):
+def swap_motion(who, what):
     """Paths (N, T, D) in which the figures of `who` do what happens in `what`, both (N, T, D)."""
     return torch.cat([who[..., :CONTENT], what[..., CONTENT:]], 2)
 

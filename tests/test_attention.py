@@ -13,7 +13,7 @@ from lessons.judges import clips
 from lessons.studies import ablations, games, study
 from lessons.world import captions
 from lessons.world.theatre import Theatre, own_frames
-from lessons.world.vocabulary import WORDS, Wordings, encode, verbs
+from lessons.world.vocabulary import WORDS, CaptionSampler, encode, verbs
 
 
 def _random(*shape, seed=0):
@@ -144,7 +144,7 @@ def test_verbs_that_change_places_turn_the_films_round():
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision):
     scenes = Theatre.scenes(20, 1)
     paths = _random(40, 16, frames.PATH)
-    run = games.play(name, paths, Wordings(scenes), steps=2, batch=16)
+    run = games.play(name, paths, CaptionSampler(scenes), steps=2, batch=16)
     assert run.step == 2 and torch.stack(run.log).isfinite().all()
     part = games.GAMES[name].words or attention.WordAttention
     assert isinstance(run.generator.what, part) and isinstance(run.generator.who, part)

@@ -18,7 +18,7 @@ from lessons.studies.scores import sound_scores
 from lessons.world import captions, vocabulary
 from lessons.world.scene import MUSIC, Scene
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import WORDS, Wordings, encode
+from lessons.world.vocabulary import WORDS, CaptionSampler, encode
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_the_energy_score_is_least_where_the_spread_is_right():
 
 @pytest.mark.parametrize("variant", sound_study.VARIANTS)
 def test_a_few_steps_move_both_networks(variant, clips, waves, precision):
-    data = (waves, torch.randn(48, 16, frames.PATH), Wordings(clips.scenes),
+    data = (waves, torch.randn(48, 16, frames.PATH), CaptionSampler(clips.scenes),
             vocabulary.kinds_of(clips.scenes))
     _, run = sound_study.train_variant(data, variant, batch=8, steps=2)
     assert torch.stack(run.log).isfinite().all()
@@ -149,7 +149,7 @@ def test_several_films_of_a_scene_share_its_captions():
               Scene("child", "blue", ("run",), "left", "none")]
     seen = []
 
-    class Spy(Wordings):
+    class Spy(CaptionSampler):
         def draw(self, rows, rng):
             seen.append(rows)
             return super().draw(rows, rng)

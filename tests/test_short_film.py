@@ -180,7 +180,7 @@ def test_a_film_is_shot_with_the_learners_own_parts(film):
     assert np.array_equal(made.frames(), film.frames())
     assert np.array_equal(made.audio, film.audio)
     assert called == names - {"one_content"}  # which makes paths of real films
-    assert short_film.Parts(recast=parts.recast).own() == ["recast"]
+    assert short_film.Parts(swap_motion=parts.swap_motion).own() == ["swap_motion"]
 
 
 def test_a_model_without_sound_makes_a_silent_film(model):

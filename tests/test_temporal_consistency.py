@@ -28,7 +28,7 @@ from lessons.world import captions, flow, trial_films
 from lessons.world.flow import exact_flow
 from lessons.world.scene import Scene
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import Wordings
+from lessons.world.vocabulary import CaptionSampler
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_the_energy_score_of_frames_alone_does_not_see_changes():
 
 @pytest.mark.parametrize("name", [*ablations.CONSISTENCY_GAMES, "no energy score"])
 def test_every_variant_can_be_played_and_all_that_it_has_learns(name, precision):
-    wordings = Wordings(Theatre.scenes(10, 1))  # of 20 films, two a scene
+    wordings = CaptionSampler(Theatre.scenes(10, 1))  # of 20 films, two a scene
     run = games.play(name, _random(20, 16, frames.PATH), wordings, steps=2, batch=16)
     assert run.step == 2 and torch.stack(run.log).isfinite().all()
     assert type(run.discriminator) is games.GAMES[name].discriminator

@@ -60,13 +60,13 @@ def test_words_that_come_later_change_nothing_in_a_model():
         assert torch.equal(a, b)
     z = torch.randn(3, 8)
     for words in (WORDS, more):
-        full = text.complete(vocabulary.encode(captions_, words), z, words)
-        assert (words.decode(full)[:, -3:] == WORDS.decode(text.complete(
+        full = text.fill_unspecified(vocabulary.encode(captions_, words), z, words)
+        assert (words.decode(full)[:, -3:] == WORDS.decode(text.fill_unspecified(
             vocabulary.encode(captions_, WORDS), z, WORDS))[:, -3:]).all()
 
 
 def test_wordings_are_of_their_scenes_and_hold_every_word(scenes):
-    wordings = vocabulary.Wordings(scenes, each=4)
+    wordings = vocabulary.CaptionSampler(scenes, each=4)
     values = torch.tensor([[known.index(value) for value, known in zip(
         (s.actor, s.color, s.actions[0], s.actions[-1], s.direction, s.music),
         vocabulary.MEANINGS.values(), strict=True)] for s in scenes])
@@ -78,7 +78,7 @@ def test_wordings_are_of_their_scenes_and_hold_every_word(scenes):
     chinese = vocabulary.is_chinese(ids, WORDS)
     assert 0.4 < chinese.float().mean() < 0.6
     assert ids.shape[1] == (ids > 0).sum(1).max()
-    many = vocabulary.Wordings(Theatre.scenes(1500, 4)).ids.unique()
+    many = vocabulary.CaptionSampler(Theatre.scenes(1500, 4)).ids.unique()
     assert len(many) == len(WORDS)
     assert (said[:, 0] == vocabulary.OPEN).any()
     assert (said[:, 0] != vocabulary.OPEN).float().mean() > 0.9
@@ -90,7 +90,7 @@ def test_noise_completes_what_a_caption_leaves_open():
     z = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
     for row, open_ in zip(vocabulary.encode(texts, WORDS),
                           ((0, 1, 1), (1, 1, 0), (0, 0, 1), (0, 0, 0)), strict=True):
-        full = text.complete(row.expand(400, -1), z, WORDS)
+        full = text.fill_unspecified(row.expand(400, -1), z, WORDS)
         assert torch.equal(full[:, :-3], row.expand(400, -1))
         for added, free, values in zip(full[:, -3:].T, open_, (3, 4, 2), strict=True):
             counts = added.unique(return_counts=True)[1]

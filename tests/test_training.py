@@ -625,12 +625,12 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no 
 
 JOINT = """
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import Wordings
+from lessons.world.vocabulary import CaptionSampler
 
 # in 64 bits: in 32, Adam makes a difference in the last of them grow tenfold a step
 torch.set_default_dtype(torch.float64)
 torch.Tensor.float = torch.Tensor.double
-wordings = Wordings(Theatre.scenes(32, 0), seed=0)
+wordings = CaptionSampler(Theatre.scenes(32, 0), seed=0)
 films = torch.randn(32, 2, 16, frames.PATH, generator=torch.Generator().manual_seed(1))
 calls, saved, real_save = [], [], training.save_checkpoint
 training.save_checkpoint = lambda path, *what: (saved.append(path.name), real_save(path, *what))

@@ -69,7 +69,7 @@ def test_a_waving_arm_does_not_move_the_place():
 def test_what_is_too_small_for_a_movement_is_none():
     step = torch.tensor([[1.0, 0.01, -0.02, 0.3]])[..., None]
     motion = torch.tensor([[0.0, 0.05, 1.0, 1.05]])[..., None].repeat(1, 1, 16)
-    calm_step, held = priors.calm(step, motion)
+    calm_step, held = priors.suppress_jitter(step, motion)
     assert torch.equal(calm_step[0, :, 0], torch.tensor([1, 0, 0, 0.3]))
     assert torch.equal(held[0, :, 0], torch.tensor([0, 0, 1, 1.0]))
 
@@ -78,7 +78,7 @@ def test_a_film_begins_where_its_way_fits_between_the_edges():
     way = torch.tensor([[0.0, 0.5, 1.0], [0.0, -0.5, -1.0], [0.0, 1.3, 2.6]])
     way = way.repeat_interleave(2, 0)                              # (6, 3)
     share = torch.tensor([[0.0], [1.0]]).repeat(3, 1)
-    start = priors.begin(way, torch.zeros(6, 2), share)
+    start = priors.start_position(way, torch.zeros(6, 2), share)
     places = way + start                                           # edges at -1.3 and 1.3
     assert places[:4].amin() > -1.35 and places[:4].amax() < 1.35
     assert (start[1] - start[0]).item() == pytest.approx(1.6, abs=0.01)   # the room that is left

@@ -1,4 +1,4 @@
-"""Checks of lesson 4: content and motion, the window that is put back, the turning, the recast."""
+"""Checks of lesson 4: content and motion, the window that is put back, the turning, the swap."""
 
 import math
 
@@ -152,7 +152,7 @@ def _two():
             for N, T in ((2, 5), (3, 4), (1, 20))]  # and a film longer than a frame has content
 
 
-Exercise("4.4", ours=video.recast, cases=_two, mistakes=[
+Exercise("4.4", ours=video.swap_motion, cases=_two, mistakes=[
     ("Figures and events are swapped: the content belongs to `who`, the rest to `what`.",
      lambda who, what: torch.cat([what[..., :CONTENT], who[..., CONTENT:]], 2)),
     ("The place came with the figure: it belongs to what happens, so cut right after the content.",

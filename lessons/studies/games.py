@@ -15,7 +15,7 @@ from lessons.temporal_consistency import pick
 from lessons.text_conditioning import Matching
 from lessons.video import MatchAndSpread, PathDiscriminator
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import Wordings
+from lessons.world.vocabulary import CaptionSampler
 
 
 # In the place of attention ----------------------------------------------------------------------
@@ -239,11 +239,11 @@ def play(name, paths, wordings, seed=0, **length):
 
 def training_data(model, films):
     """What a game is played with: paths of so many real films, two of each scene, standardised,
-    (N, T, D), and the `Wordings` of the scenes. The model's `middle` and `spread` become those of
-    these paths."""
+    (N, T, D), and the `CaptionSampler` of the scenes. The model's `middle` and `spread` become
+    those of these paths."""
     scenes = Theatre.scenes(films // 2, 0)
     both = priors.in_pairs(scenes)
     paths = torch.cat([model.autoencoder.paths(Theatre().film(both[i:i + 500], i).video)
                        for i in range(0, films, 500)])                         # (N, T, D)
     model.middle, model.spread = paths.mean((0, 1)), paths.std((0, 1)).clamp(min=1e-3)
-    return (paths - model.middle) / model.spread, Wordings(scenes)
+    return (paths - model.middle) / model.spread, CaptionSampler(scenes)

@@ -14,7 +14,7 @@ from lessons.studies.scores import sound_scores
 from lessons.studies.study import Study, rounded
 from lessons.world import captions
 from lessons.world.theatre import Theatre
-from lessons.world.vocabulary import Wordings, kinds_of
+from lessons.world.vocabulary import CaptionSampler, kinds_of
 
 # name -> is there a joint discriminator, how much do shifted pairs count, and the energy score?
 VARIANTS = {"shipped": (True, 1.0, 1.0), "no energy score": (True, 1.0, 0.0),
@@ -24,11 +24,11 @@ LAGS = np.linspace(-0.4125, 0.4125, 34)  # edges of the bins of a histogram of l
 
 def training_data(clips=8000, seed=0, **_):
     """What the game over sounds learns from: waves (M, S) in 16 bits, paths (M, T, D) of their
-    films by the shipped encoder, as they are, the `Wordings` of their scenes and their kinds of
-    music (M,)."""
+    films by the shipped encoder, as they are, the `CaptionSampler` of their scenes and their kinds
+    of music (M,)."""
     scenes = Theatre.scenes(clips, seed)
     real, model = Theatre().film(scenes, seed), text_to_video.load_model("theatre", sound=False)
-    wordings = Wordings(scenes, seed=seed, vocabulary=model.vocabulary)
+    wordings = CaptionSampler(scenes, seed=seed, vocabulary=model.vocabulary)
     paths = model.autoencoder.paths(real.video)
     return torch.from_numpy(real.audio).half(), paths, wordings, kinds_of(scenes)
 

@@ -98,7 +98,7 @@ def meanings(texts):
     return asked(texts, MEANINGS)                                    # (N, 6)
 
 
-class Wordings:
+class CaptionSampler:
     """Several captions a scene, in both languages, to draw from in training.
 
     `each` captions are made for every scene, half of them English and half Chinese; they differ in

@@ -272,7 +272,7 @@ def _notebook(folder, *cells):
 
 
 MINE = ("def first(path):\n    return path[..., :CONTENT]\n\n\n"
-        "def recast(who, what):\n    return torch.cat([first(who), what[..., CONTENT:]], 2)")
+        "def swap_motion(who, what):\n    return torch.cat([first(who), what[..., CONTENT:]], 2)")
 IMPORTS = "import torch\nfrom lessons.frames import CONTENT\ntorch.manual_seed(5)"
 
 
@@ -288,17 +288,18 @@ def test_of_a_notebook_only_imports_and_the_function_s_own_cell_are_run(tmp_path
     torch.manual_seed(1)
     before = torch.get_rng_state()
     _notebook(tmp_path, IMPORTS, "print('a training of ten minutes')", "%matplotlib inline", MINE,
-              "recast = exercises.check('4.4', recast)")
-    recast, path = exercises.from_notebook("4.4", tmp_path), torch.arange(66.0).view(1, 2, 33)
-    assert recast.__module__ == "notebook"
-    assert torch.equal(recast(path, -path)[..., 15:17], path[..., 15:17] * torch.tensor([1, -1]))
+              "swap_motion = exercises.check('4.4', swap_motion)")
+    swap, path = exercises.from_notebook("4.4", tmp_path), torch.arange(66.0).view(1, 2, 33)
+    assert swap.__module__ == "notebook"
+    assert torch.equal(swap(path, -path)[..., 15:17], path[..., 15:17] * torch.tensor([1, -1]))
     assert torch.equal(torch.get_rng_state(), before) and not capsys.readouterr().out
 
 
 @pytest.mark.parametrize("cell", [
-    MINE.replace("first(who)", "first(what)"), MINE.replace("torch", "torhc"), "def recast(who",
-    "def recast(who, what):\n    raise NotImplementedError()", MINE + "\nraise SystemExit",
-    "recast = 3"])
+    MINE.replace("first(who)", "first(what)"), MINE.replace("torch", "torhc"),
+    "def swap_motion(who",
+    "def swap_motion(who, what):\n    raise NotImplementedError()", MINE + "\nraise SystemExit",
+    "swap_motion = 3"])
 def test_what_is_not_right_in_a_notebook_is_ours(cell, tmp_path, capsys):
     ours = exercises.EXERCISES["4.4"].ours
     assert exercises.from_notebook("4.4", tmp_path) is ours  # no notebook
