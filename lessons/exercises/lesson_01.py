@@ -511,8 +511,8 @@ _AGAIN = "Copy the ten lines and mend them in three places: "
 Exercise("1.11", ours=mended_round, cases=_rounds, observe=_play_round, mistakes=[
     (_AGAIN + "this round is still as it was.", _G_LOOK, "discriminator(fake .detach())", _D_LOOK,
      _G_LOOK, "    g_adam.zero_grad()\n", ""),
-    ("Still, G does not move: `detach` cuts off the gradient of its loss, or the gradient is cleared "
-     "before it is used, or the step is missing.", _G_LOOK, "discriminator(fake .detach())"),
+    ("Still, G does not move: `detach` cuts off the gradient of its loss, or it is cleared before "
+     "it is used, or the step is missing.", _G_LOOK, "discriminator(fake .detach())"),
     ("Still, old gradients are in G when its optimizer makes a step: clear them before "
      "g_loss.backward().", "    g_adam.zero_grad()\n", ""),
     ("D's gradients are no longer cleared: that line was right.", "    d_adam.zero_grad()\n", ""),
