@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from lessons import mlp_gan
@@ -273,11 +272,9 @@ def _read():
     return cases
 
 
-Exercise("1.7", ours=digits.digit_shares,
-         cases=_read,
-         mistakes=[
+Exercise("1.7", ours=digits.digit_shares, cases=_read, mistakes=[
     ("These are counts: divide by the number of images.",
-     lambda x: x.argmax(1).bincount(minlength=10).float()),
+     lambda x: x.argmax(1).bincount(minlength=10)),
     ("This is the mean probability of each digit: first let each image be read as one digit.",
      lambda x: x.softmax(1).mean(0)),
     ("Digits that were never read are missing at the end: bincount needs minlength=10.",
@@ -286,8 +283,6 @@ Exercise("1.7", ours=digits.digit_shares,
      lambda x: x.argmax(1).unique(return_counts=True)[1] / len(x)),
     ("This is the mean of the logits: first let each image be read as one digit, then count.",
      lambda x: x.mean(0)),
-    ("These are the counts, as whole numbers: divide by the number of images.",
-     lambda x: x.argmax(1).bincount(minlength=10)),
     ("Each image votes for its *smallest* logit.",
      lambda x: x.argmin(1).bincount(minlength=10) / len(x)),
     ("These are percents: shares sum to 1.",
@@ -307,15 +302,6 @@ def _logit_cases():
             ] + [(torch.tensor([[6.0], [-7.0]]), torch.tensor([[1.0], [0.0]]))]
 
 
-def _parts(logits, targets):
-    return logits.clamp(min=0) - logits * targets + torch.log1p(torch.exp(-logits.abs()))
-
-
-def _naive_bce(logits, targets):
-    p = torch.sigmoid(logits)
-    return -(targets * torch.log(p) + (1 - targets) * torch.log(1 - p)).mean()
-
-
 class _Forbidden(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if function.__name__ == "binary_cross_entropy_with_logits":
@@ -329,34 +315,32 @@ def _by_hand(loss, logits, targets):
         return loss(logits, targets)
 
 
+_MAX, _LOG = "logits.clamp(min=0)", "torch.log1p(torch.exp(-logits.abs()))"
 Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, observe=_by_hand,
          trained=("logits",), mistakes=[
     ("This is the sum over the batch: take the mean, or the step grows with the batch.",
-     lambda x, t: losses.bce_with_logits(x, t) * x.numel()),
+     "loss.mean()", "loss.sum()"),
     ("Right for small logits, but infinite or not a number for large ones: never take the "
-     "logarithm of a sigmoid.", _naive_bce),
+     "logarithm of a sigmoid.", f"{_MAX} - logits * targets + {_LOG}",
+     "-(targets * torch.log(torch.sigmoid(logits))"
+     " + (1 - targets) * torch.log(1 - torch.sigmoid(logits)))"),
     ("Real and fake are swapped: the target belongs to sigmoid(logit), not to one minus it.",
-     lambda x, t: losses.bce_with_logits(x, 1 - t)),
+     "* targets", "* (1 - targets)"),
     ("These logits go through a sigmoid twice: the formula already holds one.",
-     lambda x, t: losses.bce_with_logits(torch.sigmoid(x), t)),
-    ("The loss is given for each image: take the mean of them.",
-     lambda x, t: _parts(x, t)),
+     "    loss =", "    logits = torch.sigmoid(logits)\n    loss ="),
+    ("The loss is given for each image: take the mean of them.", "loss.mean()", "loss"),
     ("You divide by the number of rows: take the mean over all logits, in any shape.",
-     lambda x, t: _parts(x, t).sum() / len(x)),
-    ("max(l, 0) is missing: the formula has three parts.",
-     lambda x, t: (_parts(x, t) - x.clamp(min=0)).mean()),
-    ("The logarithm is missing: the formula has three parts.",
-     lambda x, t: (x.clamp(min=0) - x * t).mean()),
-    ("- l t is missing: the formula has three parts.",
-     lambda x, t: (_parts(x, t) + x * t).mean()),
+     "loss.mean()", "loss.sum() / len(logits)"),
+    ("max(l, 0) is missing: the formula has three parts.", f"{_MAX} -", "-"),
+    ("The logarithm is missing: the formula has three parts.", f" + {_LOG}", ""),
+    ("- l t is missing: the formula has three parts.", " - logits * targets", ""),
     ("The exponential is that of l or of -l: for large ones it is infinite. Take -|l|.",
-     lambda x, t: (x.clamp(min=0) - x * t + torch.log(1 + torch.exp(-x))).mean()),
-    ("The exponential grows: take exp(-|l|), which is at most 1.",
-     lambda x, t: (x.clamp(min=0) - x * t + torch.log1p(torch.exp(x.abs()))).mean()),
-    ("max(l, 0) is not |l|.",
-     lambda x, t: (_parts(x, t) - x.clamp(min=0) + x.abs()).mean()),
+     _LOG, "torch.log(1 + torch.exp(-logits))"),
+    ("The exponential grows: take exp(-|l|), which is at most 1.", "-logits.abs()", "logits.abs()"),
+    ("max(l, 0) is not |l|.", _MAX, "logits.abs()"),
     ("It is right for moderate logits; for large ones PyTorch cuts the logarithm of a probability "
-     "off at -100.", lambda x, t: F.binary_cross_entropy(torch.sigmoid(x), t)),
+     "off at -100.", f"{_MAX} - logits * targets + {_LOG}",
+     "torch.nn.functional.binary_cross_entropy(torch.sigmoid(logits), targets)"),
 ])
 
 

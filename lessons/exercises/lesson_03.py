@@ -1,7 +1,6 @@
 """Checks of lesson 3: words that are there, projection, wrong captions, the shortcut."""
 
 import torch
-from torch.nn import functional as F
 
 from lessons import text_conditioning as text
 from lessons.exercises import Exercise, Seen, gradients, rng
@@ -22,26 +21,20 @@ def _words():
     return cases
 
 
-def _there(ids):
-    return (ids > 0)[..., None]
-
-
 Exercise("3.1", ours=text.mean_of_words, cases=_words, trained=True, mistakes=[
     ("Padding counts as a word: multiply by the mask before you sum, and divide by the number of "
-     "words that are there.", lambda words, ids: words.mean(1)),
+     "words that are there.", "(words * there).sum(1) / there.sum(1)", "words.mean(1)"),
     ("The padding is masked out of the sum, but you divide by L: a short caption comes out too "
-     "small. Divide by the number of words that are there.",
-     lambda words, ids: (words * _there(ids)).mean(1)),
+     "small. Divide by the number of words that are there.", ".sum(1) / there.sum(1)", ".mean(1)"),
     ("You divide by the right number, but the padding is still in the sum: multiply by the mask "
-     "first.", lambda words, ids: words.sum(1) / _there(ids).sum(1)),
+     "first.", "(words * there)", "words"),
     ("This is the sum of the words, not their mean: a long caption would count for more.",
-     lambda words, ids: (words * _there(ids)).sum(1)),
+     " / there.sum(1)", ""),
     ("You divided by the number of words in the whole batch: each caption has its own.",
-     lambda words, ids: (words * _there(ids)).sum(1) / _there(ids).sum()),
+     " / there.sum(1)", " / there.sum()"),
     ("You averaged over the captions, axis 0: the words of a caption are axis 1.",
-     lambda words, ids: words.mean(0)),
-    ("The mask is the wrong way round: this is the mean of the padding.",
-     lambda words, ids: (words * ~_there(ids)).sum(1) / (~_there(ids)).sum(1)),
+     "(words * there).sum(1) / there.sum(1)", "words.mean(0)"),
+    ("The mask is the wrong way round: this is the mean of the padding.", "ids > 0", "ids == 0"),
 ])
 
 
@@ -60,41 +53,26 @@ def _logits(matching, features, sentence):
     return Seen({"result": logits, **gradients([logits], dict(made.named_parameters()))})
 
 
-def _matching(forward):
-    class Wrong(text.Matching):
-        pass
-    Wrong.forward = forward
-    return Wrong
-
-
-def _real(self, features):
-    return self.real(features)[:, 0]
-
-
-_FORWARDS = [
+_FIT, _ROOT = "self.real(features)[:, 0] + fit", "math.sqrt(sentence.shape[1])"
+Exercise("3.2", ours=text.Matching, cases=_projections, observe=_logits, trained=True, mistakes=[
     ("The text is ignored: this logit says only how real the picture is. Add the product of the "
-     "projected features with the sentence.", lambda self, f, s: _real(self, f)),
+     "projected features with the sentence.", " + fit", ""),
     ("The logit says only whether the caption fits, not how real the picture is: add "
-     "`self.real(features)[:, 0]`.",
-     lambda self, f, s: (self.project(f) * s).sum(1) / s.shape[1] ** 0.5),
+     "`self.real(features)[:, 0]`.", _FIT, "fit"),
     ("The product is not divided by the root of E: with long vectors it would drown the rest.",
-     lambda self, f, s: _real(self, f) + (self.project(f) * s).sum(1)),
-    ("You divided by E instead of by its root.",
-     lambda self, f, s: _real(self, f) + (self.project(f) * s).sum(1) / s.shape[1]),
+     f" / {_ROOT}", ""),
+    ("You divided by E instead of by its root.", _ROOT, "sentence.shape[1]"),
     ("You added a column (N, 1) to a row (N,): that gives (N, N), each picture with every caption. "
-     "Take `[:, 0]` of `self.real(features)`.",
-     lambda self, f, s: self.real(f) + (self.project(f) * s).sum(1) / s.shape[1] ** 0.5),
+     "Take `[:, 0]` of `self.real(features)`.", "[:, 0]", ""),
     ("You divided by the root of the number of pictures: E is the length of a sentence, axis 1.",
-     lambda self, f, s: _real(self, f) + (self.project(f) * s).sum(1) / len(s) ** 0.5),
+     _ROOT, "math.sqrt(len(sentence))"),
     ("The fit is taken away: add it, a caption that fits makes a picture more real.",
-     lambda self, f, s: _real(self, f) - (self.project(f) * s).sum(1) / s.shape[1] ** 0.5),
+     "+ fit", "- fit"),
     ("This is the mean of the products: sum them, and divide by the root of E.",
-     lambda self, f, s: _real(self, f) + (self.project(f) * s).mean(1) / s.shape[1] ** 0.5),
+     ".sum(1)", ".mean(1)"),
     ("You summed over the whole batch: each picture has its own product, so sum over axis 1.",
-     lambda self, f, s: _real(self, f) + (self.project(f) * s).sum() / s.shape[1] ** 0.5),
-]
-Exercise("3.2", ours=text.Matching, cases=_projections, observe=_logits, trained=True,
-         mistakes=[(message, _matching(forward)) for message, forward in _FORWARDS])
+     ".sum(1)", ".sum()"),
+])
 
 
 # 3.3 -------------------------------------------------------------------------------------------
@@ -113,38 +91,26 @@ def _pairs():
     return cases
 
 
-def _truly(said, step=-1):
-    rows = torch.arange(len(said))
-    return ~text.compatible(said)[rows, rows.roll(step)]
-
-
-def _over(truly, values):
-    return (values * truly).sum() / truly.sum().clamp(min=1)
-
-
+_MEAN, _COUNT = "(F.softplus(wrong - own) * truly)", "truly.sum().clamp(min=1)"
 Exercise("3.3", ours=text.mismatched_loss, cases=_pairs, trained=True, mistakes=[
     ("The two logits are swapped: the loss must fall when the own caption has the higher one.",
-     lambda own, wrong, said: _over(_truly(said), F.softplus(own - wrong))),
+     "wrong - own", "own - wrong"),
     ("Every neighbour counts as wrong, also the one that fits by chance: leave out the pairs that "
-     "`compatible` names.", lambda own, wrong, said: F.softplus(wrong - own).mean()),
+     "`compatible` names.", f"{_MEAN}.sum() / {_COUNT}", "F.softplus(wrong - own).mean()"),
     ("You kept the pairs that fit and left out the wrong ones: it should be the other way round.",
-     lambda own, wrong, said: _over(~_truly(said), F.softplus(wrong - own))),
+     "~compatible", "compatible"),
     ("The pairs are chosen rightly, but you divide by N: divide by how many of them count.",
-     lambda own, wrong, said: (F.softplus(wrong - own) * _truly(said)).mean()),
+     f".sum() / {_COUNT}", ".mean()"),
     ("You looked at the previous caption: `wrong` belongs to the next one, `rows.roll(-1)`.",
-     lambda own, wrong, said: _over(_truly(said, 1), F.softplus(wrong - own))),
-    ("The own caption is missing: compare the two, `wrong - own`.",
-     lambda own, wrong, said: _over(_truly(said), F.softplus(wrong))),
-    ("Where no pair is wrong yours is nan: 0 / 0. Divide by at least 1.",
-     lambda own, wrong, said: F.softplus(wrong - own)[_truly(said)].mean()),
-    ("This is the sum over the wrong pairs: take their mean.",
-     lambda own, wrong, said: (F.softplus(wrong - own) * _truly(said)).sum()),
+     "roll(-1)", "roll(1)"),
+    ("The own caption is missing: compare the two, `wrong - own`.", "wrong - own", "wrong"),
+    ("Where no pair is wrong yours is nan: 0 / 0. Divide by at least 1.", ".clamp(min=1)", ""),
+    ("This is the sum over the wrong pairs: take their mean.", f" / {_COUNT}", ""),
     ("The softplus is missing: a pair that is told apart already must not push any more.",
-     lambda own, wrong, said: _over(_truly(said), wrong - own)),
-    ("This is max(0, wrong - own): softplus is smooth, log(1 + exp(x)).",
-     lambda own, wrong, said: _over(_truly(said), F.relu(wrong - own))),
+     "F.softplus", ""),
+    ("This is max(0, wrong - own): softplus is smooth, log(1 + exp(x)).", "softplus", "relu"),
     ("A pair counts as soon as two captions differ: those that leave something open may fit.",
-     lambda own, wrong, said: _over((said != said.roll(-1, 0)).any(1), F.softplus(wrong - own))),
+     "~compatible(said)[rows, rows.roll(-1)]", "(said != said.roll(-1, 0)).any(1)"),
 ])
 
 
@@ -156,31 +122,25 @@ def _preferences():
             (torch.ones(2), torch.tensor([0.0, 0.5])), (torch.ones(3), torch.tensor([0.0, 0.5, 9]))]
 
 
-def _share(values):
-    return float(values.float().mean())
-
-
+_HALF = "((right > wrong).float() + (right == wrong).float() / 2).mean()"
 Exercise("3.4", ours=text.prefers, cases=_preferences, asked="float", mistakes=[
     ("A tie counts as lost: a discriminator that ignores captions, all of whose pairs are ties, "
      "would get 0 and seem to prefer the wrong ones. Count a tie as a half.",
-     lambda right, wrong: _share(right > wrong)),
+     " + (right == wrong).float() / 2", ""),
     ("A tie counts as won: a discriminator that ignores captions would get 1 and seem perfect. "
-     "Count a tie as a half.", lambda right, wrong: _share(right >= wrong)),
+     "Count a tie as a half.", " / 2", ""),
     ("Right and wrong are swapped: this is how often the wrong caption wins.",
-     lambda right, wrong: 1 - text.prefers(right, wrong)),
+     "right > wrong", "wrong > right"),
     ("This is by how much the right caption is ahead, not how often.",
-     lambda right, wrong: float((right - wrong).mean())),
-    ("Pairs with a tie are left out: count each as a half.",
-     lambda right, wrong: _share((right > wrong)[right != wrong]) if len(right.unique()) > 1
-     else 0.0),
-    ("You count pairs: divide by their number.",
-     lambda right, wrong: len(right) * text.prefers(right, wrong)),
-    ("A tie counts as a whole and a win as two: this is twice the share.",
-     lambda right, wrong: 2 * text.prefers(right, wrong)),
+     _HALF, "(right - wrong).mean()"),
+    ("Pairs with a tie are left out: count each as a half.", _HALF,
+     "(right > wrong)[right != wrong].float().mean() if len(right.unique()) > 1 else 0.0"),
+    ("You count pairs: divide by their number.", ".mean()", ".sum()"),
+    ("A tie counts as a whole and a win as two: this is twice the share.", _HALF, "2 * " + _HALF),
     ("A tie counts for nothing and a loss takes away: this lies between -1 and 1.",
-     lambda right, wrong: float((right - wrong).sign().mean())),
+     _HALF, "(right - wrong).sign().mean()"),
     ("You compare the means of all logits: compare the two logits of each picture.",
-     lambda right, wrong: float(right.mean() > wrong.mean())),
+     _HALF, "right.mean() > wrong.mean()"),
 ])
 
 
