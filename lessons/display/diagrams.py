@@ -19,25 +19,15 @@ def diagram(title, boxes, arrows, new=(), back=()):
     arrows like those above, drawn as dashed bows below the boxes: gradients, or what is fed back.
     The alt text is made from the arrows. In a notebook:
 
-        from lessons.display.diagrams import diagram
-        diagram("A conditional generator",
-                boxes={"(noise z)": (0, 0), "(caption t)": (0, 1), "generator G": (1, 0),
-                       "(picture x')": (2, 0)},
-                arrows=[("(noise z)", "generator G", "(N, 100)"),
-                        ("(caption t)", "generator G", "(N, L)"),
-                        ("generator G", "(picture x')", "(N, 3, 28, 28)")],
-                new=["(caption t)"])
+        diagram("A generator", boxes={"(noise z)": (0, 0), "generator G": (1, 0)},
+                arrows=[("(noise z)", "generator G", "(N, 100)")], new=["generator G"])
     """
-    show.figure(drawn(title, boxes, arrows, new, back),
-                described(title, [*arrows, *back], new))
-
-
-def described(title, arrows, new):
-    """A diagram as one text."""
-    ways = [f"{start} to {end}" + f", {label}" * bool(label) for start, end, label in arrows]
-    added = "New in this lesson: " + ", ".join(new) + "." if new else ""
-    text = f"Diagram: {title}. Arrows: " + "; ".join(ways) + ". " + added
-    return " ".join(text.split())
+    ways = [f"{start} to {end}" + f", {label}" * bool(label)
+            for start, end, label in [*arrows, *back]]
+    alt = f"Diagram: {title}. Arrows: {'; '.join(ways)}."
+    if new:
+        alt += f" New in this lesson: {', '.join(new)}."
+    show.figure(drawn(title, boxes, arrows, new, back), " ".join(alt.split()))
 
 
 def drawn(title, boxes, arrows, new=(), back=()):
