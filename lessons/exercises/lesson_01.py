@@ -483,22 +483,31 @@ def _play_round(play_round, generator, discriminator, *others):
     """Let it play two rounds, after which the gradients of the first may be left over."""
     for p in (*generator.parameters(), *discriminator.parameters()):
         p.grad = torch.full_like(p, 0.5)
-    play_round(generator, discriminator, *others)
-    result = play_round(generator, discriminator, *others)
+    try:
+        play_round(generator, discriminator, *others)
+        result = play_round(generator, discriminator, *others)
+    except RuntimeError as error:
+        if "second time" not in str(error):
+            raise
+        raise CourseError("D's loss has gone back through G and used up the graph of `fake`, which "
+                          "G's loss needs: in D's step, use `fake.detach()`.") from None
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise CourseError("Return two losses, that of D's step and that of G's, as the round did.")
     return Seen(zip(("loss of D", "loss of G"), map(_number, result), strict=True))
 
 
 _D_LOOK, _G_LOOK = "discriminator(fake.detach())", "discriminator(fake)"
-_AGAIN = "Copy the ten lines and mend them in three places: "
+_CUT = _G_LOOK, "discriminator(fake .detach())"
+_KEPT = "    g_adam.zero_grad()\n", ""
 Exercise("1.11", ours=mended_round, cases=_rounds, observe=_play_round, mistakes=[
-    (_AGAIN + "this round is still as it was.", _G_LOOK, "discriminator(fake .detach())", _D_LOOK,
-     _G_LOOK, "    g_adam.zero_grad()\n", ""),
+    ("This is still the broken round: three things in it are wrong.", *_CUT, _D_LOOK, _G_LOOK,
+     *_KEPT),
     ("Still, G does not move: `detach` cuts off the gradient of its loss, or it is cleared before "
-     "it is used, or the step is missing.", _G_LOOK, "discriminator(fake .detach())"),
+     "it is used, or the step is missing.", *_CUT),
     ("Still, old gradients are in G when its optimizer makes a step: clear them before "
-     "g_loss.backward().", "    g_adam.zero_grad()\n", ""),
+     "g_loss.backward().", *_KEPT),
+    ("Still, `detach` cuts off G's loss in G's step, and old gradients move G: clear them before "
+     "g_loss.backward().", *_CUT, *_KEPT),
     ("D's gradients are no longer cleared: that line was right.", "    d_adam.zero_grad()\n", ""),
     ("G's labels were right: G wants D to take its images for real, 1.",
      "(fake_logits, 1.0)", "(fake_logits, 0.0)"),
