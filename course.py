@@ -181,9 +181,9 @@ def install_torch(torch):
 
 def mirrored(address):
     """An address, or its mirror where LESSONS_MIRRORS has ADDRESS=MIRROR (the doctor tells)."""
-    pairs = (pair.split("=", 1) for pair in os.environ.get("LESSONS_MIRRORS", "").split())
-    return next((to[0] + address[len(begins):] for begins, *to in pairs
-                 if to and address.startswith(begins)), address)
+    chosen = dict(pair.partition("=")[::2] for pair in os.getenv("LESSONS_MIRRORS", "").split())
+    return next((chosen[begins] + address[len(begins):] for begins in chosen
+                 if address.startswith(begins)), address)
 
 
 def installed(requirement):
