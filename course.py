@@ -179,11 +179,10 @@ def install_torch(torch):
                  "if there is no PyTorch for this computer, open the lessons on Colab.")
 
 
-def mirrored(address):
+def mirrored(url):
     """An address, or its mirror where LESSONS_MIRRORS has ADDRESS=MIRROR (the doctor tells)."""
-    chosen = dict(pair.partition("=")[::2] for pair in os.getenv("LESSONS_MIRRORS", "").split())
-    return next((chosen[begins] + address[len(begins):] for begins in chosen
-                 if address.startswith(begins)), address)
+    chosen = (pair.partition("=")[::2] for pair in os.getenv("LESSONS_MIRRORS", "").split())
+    return next((new + url[len(old):] for old, new in chosen if url.startswith(old)), url)
 
 
 def installed(requirement):
