@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from lessons import text_conditioning as text
 from lessons.exercises import Exercise, Seen, gradients, rng
+from lessons.studies import conditioning, study
 from lessons.world import vocabulary
 
 
@@ -184,21 +185,80 @@ Exercise("3.4", ours=text.prefers, cases=_preferences, asked="float", mistakes=[
 
 
 # 3.5 -------------------------------------------------------------------------------------------
-SUSPECTS = {"A": "no caption", "B": "projection + wrong captions, frozen words",
-            "C": "no caption, frozen words", "D": "projection + wrong captions"}
+def _batches():
+    """Vectors of pictures and captions, of which some fit others by chance; in the last, none."""
+    batches = (["a man walks", "a red man walks", "a child jumps"],
+               ["a man walks", "a red man walks", "a child jumps to the left", "a child jumps",
+                "a woman waves"],
+               ["a red man walks", "a blue woman runs", "a green child jumps", "a man waves"])
+    return [(torch.randn(len(texts), 5, generator=rng(k)), torch.randn(len(texts), 5,
+             generator=rng(k + 9)), scale, vocabulary.meanings(texts)[:, text.SHOWN])
+            for k, (texts, scale) in enumerate(zip(batches, (2.0, 5.0, 1.0), strict=True))]
+
+
+_AXES, _MASK = ("seen, dim=1", "sentences, dim=1"), "-torch.inf"
+_BOTH = ("scores.T, own", "scores, own")
+Exercise("3.5", ours=text.contrastive_loss, cases=_batches, trained=True, mistakes=[
+    ("This is still the broken loss: three things in it are wrong.",
+     _AXES[0], "seen, dim=0", _AXES[1], "sentences, dim=0", _MASK, "0.0", *_BOTH),
+    ("The vectors are brought to length 1 along the batch, axis 0: each vector is a row, axis 1.",
+     _AXES[0], "seen, dim=0", _AXES[1], "sentences, dim=0"),
+    ("Still, one of the two kinds of vectors is normalised along axis 0.",
+     _AXES[0], "seen, dim=0"),
+    ("A pair that fits by chance has the score 0, and exp(0) = 1: it still counts. With minus "
+     "infinity it would not.", _MASK, "0.0"),
+    ("Twice each picture looks for its caption: the second time each caption must look for its "
+     "picture, along the other axis of the scores.", *_BOTH),
+    ("The axes are right now, but pairs that fit by chance still count, and captions do not look "
+     "for their pictures.", _MASK, "0.0", *_BOTH),
+    ("Still, the axes of both `normalize` are wrong, and captions do not look for their pictures.",
+     _AXES[0], "seen, dim=0", _AXES[1], "sentences, dim=0", *_BOTH),
+    ("Still, the axes of both `normalize` are wrong, and pairs that fit by chance count.",
+     _AXES[0], "seen, dim=0", _AXES[1], "sentences, dim=0", _MASK, "0.0"),
+    ("The own pairs are left out as well: a caption always fits its own picture, and that is the "
+     "pair to be found.", " & ~torch.eye(len(said), dtype=torch.bool, device=said.device)", "",
+     _MASK, "-1e4"),
+    ("Pairs that fit by chance count as wrong: leave them out, as the broken loss tried to.",
+     "    scores = scores.masked_fill(chance, -torch.inf)\n", ""),
+    ("The vectors were to be brought to length 1, so that only their directions count.",
+     "F.normalize(seen, dim=1)", "seen", "F.normalize(sentences, dim=1)", "sentences"),
+    ("The scale is missing: it was right.", "scale * ", ""),
+    ("The two losses are added: take half of their sum, as before.", ") / 2", ")"),
+])
+
+
+# 3.6 -------------------------------------------------------------------------------------------
+_SUSPECTS = {"A": "no caption", "B": "projection + wrong captions, frozen words",
+             "C": "no caption, frozen words", "D": "projection + wrong captions"}
+
+
+def suspect(letter, steps=0):
+    """One of the suspects A to D: its `training.Run`, new or after some steps."""
+    way = _SUSPECTS[letter]
+    return conditioning.train(way, steps=steps) if steps else conditioning.new_run(way)
+
+
+def measured(letter):
+    """What was measured of a suspect after 1,000 steps: how often its D prefers the right caption
+    of a real picture, and how many of its pictures obey, 0 to 1."""
+    run = next(run for run in study.stored("conditioning")["runs"]
+               if (run["variant"], run["seed"]) == (_SUSPECTS[letter], 0))
+    return run["reads"], run["train"]
+
+
 FAULTS = {"A": "caption", "B": "words", "C": "both", "D": "none"}
 
-Exercise("3.5", ours=FAULTS, used=False,
-         observe=lambda answer: Seen({f"fault of {key}": answer.get(key) for key in SUSPECTS}),
+Exercise("3.6", ours=FAULTS, used=False,
+         observe=lambda answer: Seen({f"fault of {key}": answer.get(key) for key in FAULTS}),
          mistakes=[
     ("You went by what is obeyed alone: B and D both obey, but in B something never moved.",
      {"A": "both", "B": "none", "C": "both", "D": "none"}),
-    ("The two faults are swapped: where `generator.text` is still, the words are at fault; where D "
-     "prefers no caption, it is the caption that D does not see.",
+    ("The two faults are swapped: where `generator.text` did not move, the words are at fault; "
+     "where D prefers no caption, it is the caption that D does not see.",
      {"A": "words", "B": "caption", "C": "both", "D": "none"}),
-    ("B and D are swapped: in B, `generator.text` is still.",
+    ("B and D are swapped: in B, `generator.text` did not move.",
      {"A": "caption", "B": "none", "C": "both", "D": "words"}),
-    ("You found one fault of C. It has two: its words are still, and its D prefers nothing.",
+    ("You found one fault of C. It has two: its words are frozen, and its D prefers nothing.",
      {"A": "caption", "B": "words", "C": "words", "D": "none"}),
     ("You found one fault of C. It has two: besides D, look at `generator.text`.",
      {"A": "caption", "B": "words", "C": "caption", "D": "none"}),
