@@ -263,7 +263,7 @@ def test_the_students_copy_has_no_answers_in_its_notebooks(tmp_path):
     folder = tmp_path / "course"
     copies.students_copy(folder)
     assert {"course.py", "lessons", "notebooks", "data"} <= {path.name for path in folder.iterdir()}
-    assert not (folder / "solutions").exists()
+    assert not {"solutions", "teaching", "tests"} & {path.name for path in folder.iterdir()}
     for path in folder.rglob("*.ipynb"):
         assert "SOLUTION" not in path.read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="is there already"):
