@@ -44,7 +44,7 @@ def main():
         lesson = [path.name for path in Path("notebooks").glob("*.ipynb")
                   if path.name.startswith(lesson[0] + "_")]
         if not lesson:
-            sys.exit(f"There is no lesson {sys.argv[2]}: give the number of one, from 00 to 09.")
+            sys.exit(f"There is no lesson {sys.argv[2]}: give the number of one in notebooks/.")
     # waiting threads sleep: spinning ones make PyTorch 20 times slower where others use the cores
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("PYTHONPATH", "PYTHONHOME", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON"):
@@ -167,8 +167,8 @@ def has_nvidia():
 def install_torch(torch):
     """PyTorch first and alone: without an NVIDIA GPU the small CPU build, where there is one."""
     if not has_nvidia() and sys.platform != "darwin":
-        if pip(torch, "--no-deps", "--index-url", TORCH_CPU, "--retries", "2", "--timeout", "20",
-               quiet=True) == 0:
+        if pip(torch, "--no-deps", "--index-url", mirrored(TORCH_CPU), "--retries", "2",
+               "--timeout", "20", quiet=True) == 0:
             return
         if sys.platform == "linux":  # elsewhere the ordinary build has no CUDA in it
             print("PyTorch's index of small builds did not answer in time: the build for "
@@ -177,6 +177,12 @@ def install_torch(torch):
     if pip(torch, "-c", "constraints.txt"):
         sys.exit("PyTorch could not be installed: read the lines above. Mostly it is the network; "
                  "if there is no PyTorch for this computer, open the lessons on Colab.")
+
+
+def mirrored(url):
+    """An address, or its mirror where LESSONS_MIRRORS has ADDRESS=MIRROR (the doctor tells)."""
+    chosen = (pair.partition("=")[::2] for pair in os.getenv("LESSONS_MIRRORS", "").split())
+    return next((new + url[len(old):] for old, new in chosen if url.startswith(old)), url)
 
 
 def installed(requirement):

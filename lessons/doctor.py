@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"  # an installed course has none
@@ -130,24 +131,43 @@ def _weights():
     return f"{len(names)} shipped, all whole"
 
 
+def _mirrors():
+    from lessons.sources.downloads import mirrors
+    chosen = mirrors().values()
+    silent = [mirror for mirror in chosen if mirror not in _answering(chosen)]
+    if silent:
+        raise RuntimeError(f"no answer from {', '.join(silent)}: see LESSONS_MIRRORS")
+    return f"{', '.join(chosen)} in use" if chosen else "none in use; LESSONS_MIRRORS sets them"
+
+
 def _mnist():
-    from lessons.sources.downloads import MIRRORS, data_home
+    from lessons.sources.downloads import MIRRORS, data_home, mirrored
     if (data_home() / "mnist" / "train-images-idx3-ubyte.gz").exists():
         return "MNIST is in the cache"
-    replies = []
-    # asked beside: where a network swallows what is sent, a name takes longer than any timeout
-    asking = threading.Thread(target=_ask, args=(MIRRORS[0], replies), daemon=True)
-    asking.start()
-    asking.join(SECONDS)
-    if not replies:
+    if not _answering([mirrored(MIRRORS[0])]):
         raise RuntimeError("no MNIST and no network: lesson 1 draws theatre figures instead")
     return "MNIST can be downloaded (11 MB, once)"
+
+
+def _answering(addresses):
+    """Those addresses from which an answer comes in time."""
+    replies = []
+    # asked beside: where a network swallows what is sent, a name takes longer than any timeout
+    asking = [threading.Thread(target=_ask, args=(address, replies), daemon=True)
+              for address in addresses]
+    for thread in asking:
+        thread.start()
+    ends = time.monotonic() + SECONDS
+    for thread in asking:
+        thread.join(max(0, ends - time.monotonic()))
+    return replies
 
 
 def _ask(address, replies):
     import requests
     try:
-        replies.append(requests.head(address, timeout=SECONDS))
+        requests.head(address, timeout=SECONDS)
+        replies.append(address)
     except requests.RequestException:
         pass
 
@@ -156,5 +176,5 @@ CHECKS = (  # name, check, whether the course needs it
     ("Python", _python, True), ("packages", _packages, True), ("processor", _processor, True),
     ("GPU", _gpu, False), ("disk", _disk, True), ("folder", _writable, False),
     ("theatre", _theatre, True), ("films", _films, True), ("weights", _weights, True),
-    ("data", _mnist, False),
+    ("mirrors", _mirrors, False), ("data", _mnist, False),
 )

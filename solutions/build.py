@@ -6,6 +6,8 @@
     python solutions/build.py --check         change nothing; exit 1 where something is out of date
     python solutions/build.py --repository OWNER/NAME --ref v1.0    where the course is hosted
     python solutions/build.py --nbgrader DIR  a folder for nbgrader's commands
+    python solutions/build.py --slides DIR    slides of every lesson, for a projector
+    python solutions/build.py --site DIR      the lessons as a web site
     python solutions/build.py --students DIR  a copy of the course without the masters
     python solutions/build.py --pack FILE.zip the same with all packages, for use without a network
 
@@ -30,6 +32,7 @@ import grading
 import hosting
 import nbformat
 import running
+import slides
 
 from lessons import exercises
 
@@ -180,6 +183,10 @@ def main():
                 _write(path, content)
         if options.nbgrader:
             grading.nbgrader_course(masters, options.nbgrader)
+        if options.slides:
+            slides.write(sorted(STUDENTS.glob("*.ipynb")), options.slides)
+        if options.site:
+            copies.site(options.site)
         if options.students:
             copies.students_copy(options.students)
         if options.pack:
@@ -202,6 +209,8 @@ def _options():
     parser.add_argument("--repository", metavar="OWNER/NAME")
     parser.add_argument("--ref", metavar="TAG", default="")
     parser.add_argument("--nbgrader", metavar="DIR", type=Path)
+    parser.add_argument("--slides", metavar="DIR", type=Path)
+    parser.add_argument("--site", metavar="DIR", type=Path)
     parser.add_argument("--students", metavar="DIR", type=Path)
     parser.add_argument("--pack", metavar="FILE.zip", type=Path)
     return parser.parse_args()

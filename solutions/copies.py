@@ -1,5 +1,6 @@
-"""Copies of the course: for students, and for machines without a network."""
+"""Copies of the course: for students, for machines without a network, and as a web site."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -34,6 +35,20 @@ def students_copy(folder):
     for name in ("data", "lessons", "notebooks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(
             "__pycache__", ".ipynb_checkpoints", "runs"))
+
+
+def site(folder):
+    """Write the lessons, with their stored outputs, as a web site whose first page is index.html.
+
+    Raises ValueError where Sphinx is not installed or cannot build it.
+    """
+    if importlib.util.find_spec("myst_nb") is None:
+        raise ValueError("The site needs a few packages more: pip install -e '.[site]' "
+                         "-c constraints.txt")
+    if subprocess.run([sys.executable, "-m", "sphinx", "-q", "-E", "-W", "--keep-going",
+                       "-c", ROOT / "site", "-d", folder / ".doctrees", ROOT, folder]).returncode:
+        raise ValueError("The site is not whole: Sphinx says above what is wrong.")
+    shutil.rmtree(folder / ".doctrees")
 
 
 def pack(file):

@@ -160,6 +160,30 @@ def test_the_workflow_makes_a_hosted_copy_of_a_fork(tmp_path):
     assert "blob/hosted-7/notebooks/09_beyond.ipynb" in _git(origin, "show", "hosted:README.md")
 
 
+def _checked_out(folder, names):
+    """Bytes of files (dict name -> bytes) after git on Windows has taken and given them."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    _git(folder, "init", "-q")
+    _git(folder, "config", "core.autocrlf", "true")
+    _git(folder, "add", ".")
+    _git(folder, "commit", "-qm", "x")
+    for name in names:
+        (folder / name).unlink()
+    _git(folder, "checkout", "-q", ".")
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def test_a_checkout_on_windows_has_the_bytes_that_the_builder_compares(tmp_path):
+    names = ["README.md", "pyproject.toml", "notebooks/00_start_here.ipynb", "course.py",
+             "solutions/00_start_here.ipynb", "data/result.png", "data/digit_judge.safetensors"]
+    was = {name: (ROOT / name).read_bytes() for name in names}
+    assert b"\r\n" in _checked_out(tmp_path / "without", names)["README.md"]  # what there was
+    given = _checked_out(tmp_path / "with", [*names, ".gitattributes"])
+    assert [name for name in names if given[name] != was[name]] == []
+
+
 # Running a master ---------------------------------------------------------------------------------
 def test_executing_a_master_stores_its_outputs(a_course, monkeypatch, capsys):
     path = a_course / "solutions" / "00_a.ipynb"
@@ -239,7 +263,7 @@ def test_the_students_copy_has_no_answers_in_its_notebooks(tmp_path):
     folder = tmp_path / "course"
     copies.students_copy(folder)
     assert {"course.py", "lessons", "notebooks", "data"} <= {path.name for path in folder.iterdir()}
-    assert not (folder / "solutions").exists()
+    assert not {"solutions", "teaching", "tests"} & {path.name for path in folder.iterdir()}
     for path in folder.rglob("*.ipynb"):
         assert "SOLUTION" not in path.read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="is there already"):

@@ -1,5 +1,6 @@
 """The doctor says what works, what is missing and what to do."""
 
+import http.server
 import importlib.metadata
 import socket
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from lessons import doctor
 from lessons.engine import weights
+from lessons.errors import CourseError
+from lessons.sources import downloads
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,6 +91,57 @@ def test_a_network_that_swallows_all_does_not_hold_it_up(monkeypatch, capsys, tm
     assert doctor.report() == 0  # at once, though no name is ever found
     assert "no network" in capsys.readouterr().out
     swallowed.set()
+
+
+@pytest.fixture
+def a_mirror(tmp_path):
+    """(address, the addresses that were asked for) of a server with MNIST's labels for tests."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            asked.append(self.path)
+            self.send_response(404 if "gone" in self.path else 200)
+            self.end_headers()
+
+        do_GET = do_HEAD
+
+        def log_message(self, *words):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_mirrors_are_asked_in_place_of_the_publishers_and_told(monkeypatch, capsys, tmp_path,
+                                                               a_mirror):
+    address, asked = a_mirror
+    monkeypatch.setenv("LESSONS_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("LESSONS_MIRRORS", f"https://ossci-datasets.s3.amazonaws.com={address}/s3 "
+                                          f"https://github.com={address}/hub")
+    assert doctor.report() == 0
+    said = capsys.readouterr().out
+    assert f"mirrors   {address}/s3, {address}/hub in use" in said
+    assert "MNIST can be downloaded" in said and "/s3/mnist/" in asked
+    with pytest.raises(CourseError, match="spoken|free-spoken"):
+        downloads.spoken_digits()  # what the mirror sends is refused by its hash
+    assert "/hub/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz" in asked
+
+
+def test_a_mirror_that_is_silent_is_named(monkeypatch, capsys):
+    monkeypatch.setenv("LESSONS_MIRRORS", "https://github.com=http://127.0.0.1:9/hub")
+    assert doctor.report() == 0
+    assert "no answer from http://127.0.0.1:9/hub: see LESSONS_MIRRORS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["https://github.com", "https://github.com=there", "a=b c"])
+def test_mirrors_that_are_none_get_one_sentence(monkeypatch, capsys, words):
+    monkeypatch.setenv("LESSONS_MIRRORS", words)
+    assert doctor.report() == 0
+    assert "LESSONS_MIRRORS is not understood: write ADDRESS=MIRROR" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("version", ["2.4", "2.13.0+cpu", "10.0"])

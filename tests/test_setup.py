@@ -341,6 +341,14 @@ def test_without_nvidia_torch_comes_first_and_alone_from_the_cpu_index(machine):
     assert not any("--extra-index-url" in call for call in machine.pip())
 
 
+def test_a_mirror_takes_the_place_of_the_cpu_index(machine, monkeypatch):
+    monkeypatch.setenv("LESSONS_MIRRORS", "https://a.example=https://b.example "
+                                          "https://download.pytorch.org=https://mirror.example/t")
+    machine.course("setup")
+    torch = machine.pip()[-2]
+    assert torch[torch.index("--index-url") + 1] == "https://mirror.example/t/whl/cpu"
+
+
 @pytest.mark.parametrize("free,enough", [(13.9e9, False), (14.1e9, True)])
 def test_where_the_cpu_index_fails_the_large_build_is_announced_and_serves(machine, capsys, free,
                                                                            enough):

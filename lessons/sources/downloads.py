@@ -50,6 +50,22 @@ def data_home():
     return Path(os.environ.get("LESSONS_DATA_HOME") or pooch.os_cache("text-to-video-course"))
 
 
+def mirrors():
+    """What LESSONS_MIRRORS asks for, "ADDRESS=MIRROR" with spaces between: a dict of beginnings of
+    addresses and what stands in their place. Raises CourseError for anything else."""
+    pairs = [pair.partition("=")[::2] for pair in os.environ.get("LESSONS_MIRRORS", "").split()]
+    if not all(mirror.startswith("http") for _, mirror in pairs):
+        raise CourseError("LESSONS_MIRRORS is not understood: write ADDRESS=MIRROR, both beginning "
+                          "with https://, and a space between two of them.")
+    return dict(pairs)
+
+
+def mirrored(address):
+    """An address, or its mirror where LESSONS_MIRRORS names one."""
+    return next((mirror + address.removeprefix(begins) for begins, mirror in mirrors().items()
+                 if address.startswith(begins)), address)
+
+
 # Handwritten digits -----------------------------------------------------------------------------
 def mnist(split="train"):
     """The MNIST digits: images uint8 (N, 28, 28), 0 is paper and 255 ink, and labels int64 (N,).
@@ -142,7 +158,7 @@ def _fetch(folder, name, addresses, read):
         found = "is not here"
     except (OSError, ValueError):
         found = "is damaged"
-    for address in addresses:
+    for address in map(mirrored, addresses):
         if watched():  # a network that swallows what is sent costs some seconds
             print(f"Downloading {name} from {address.split('/')[2]} ...", file=sys.stderr)
         content = io.BytesIO()
