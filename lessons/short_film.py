@@ -4,6 +4,7 @@ Axes: K shots, one a line, M takes of a shot, of which one is kept, T frames of 
 width, D numbers of a path, L words, B frequencies and C columns of a spectrogram.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -25,7 +26,7 @@ from lessons.world.scene import Scene
 
 LINES = 8     # of a script, at most
 TAKES = 32    # of each shot
-MARGIN = 0.2  # frame widths on either side that the middle of a figure keeps off
+MARGIN = 0.26  # frame widths from either edge to the middle of a figure, as in the theatre
 
 
 # From a script to shots -------------------------------------------------------------------------
@@ -125,13 +126,39 @@ def stand_where_it_stood(place):
     return torch.stack(moved)
 
 
-def cuts(place, scenes, step=0.06):
-    """Before which shots the film is cut, K of bool: where a figure could not begin where it stood,
-    but for a `step` in frame widths, and where it is somebody else. place: (K, T)."""
-    same = [(a.actor, a.color) == (b.actor, b.color)
-            for a, b in zip(scenes, scenes[1:], strict=False)]
-    near = (place[1:, 0] - place[:-1, -1]).abs() <= step
-    return [False, *(not (one and other) for one, other in zip(same, near.tolist(), strict=True))]
+def person(scene):
+    """Whom a shot shows."""
+    return scene.actor, scene.color
+
+
+def arrange(place, scenes, stand_where_it_stood=stand_where_it_stood):
+    """Where the figures of K shots are, (K, T) -> (K, T): one person's shots go on where the last
+    one ended, and somebody new enters on the other side of the stage."""
+    parts = []
+    for _, shots in itertools.groupby(range(len(scenes)), lambda k: person(scenes[k])):
+        ways = place[list(shots)]
+        if parts:
+            ways = torch.cat([enter(ways[:1], parts[-1][-1, -1]), ways[1:]])
+        parts.append(stand_where_it_stood(ways))
+    return torch.cat(parts)
+
+
+def enter(way, taken):
+    """A way (1, T) moved to where, of all places for which it has room, it begins furthest from the
+    one that is taken."""
+    least, most = MARGIN - way.min(), 1 - MARGIN - way.max()
+    if least > most:
+        return way
+    return max((way + least, way + most), key=lambda moved: (moved[0, 0] - taken).abs())
+
+
+def jumps(place, scenes, step=0.06):
+    """How far the figure jumps before each shot, K numbers in frame widths: 0 where it goes on, but
+    for a `step`; nan where it is somebody else. place: (K, T)."""
+    same = [True, *(person(a) == person(b) for a, b in itertools.pairwise(scenes))]
+    leap = torch.cat([torch.zeros(1), place[1:, 0] - place[:-1, -1]])          # (K,)
+    leap = torch.where(leap.abs() <= step, 0.0, leap)
+    return torch.where(torch.tensor(same), leap, torch.nan).tolist()
 
 
 def language(line):
@@ -180,14 +207,15 @@ def shoot(model, script, seed=0, parts=LIBRARY):
     paths, attention = (part.unflatten(0, (-1, TAKES)) for part in made)
     best = best_takes(paths)
     paths = cast(paths[kept, best] * model.spread + model.middle, scenes, parts.swap_motion)
-    paths[..., CONTENT] = parts.stand_where_it_stood(paths[..., CONTENT])  # (K, T, D)
+    place = arrange(paths[..., CONTENT].cpu(), scenes, parts.stand_where_it_stood)  # (K, T)
+    paths[..., CONTENT] = place
     wave = soundtrack(model.sound, noise.to(device), ids, paths)           # (K samples,)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)
     shots = Films(video=films, audio=wave.reshape(len(lines), -1), captions=spoken,
                   attention=attention[kept, best].cpu().numpy(),
                   words=model.vocabulary.decode(ids.cpu()))
     return ShortFilm(films.reshape(-1, *films.shape[2:]), wave, lines, scenes,
-                     cuts(paths[..., CONTENT], scenes), shots, parts.wrap)
+                     jumps(place, scenes), shots, parts.wrap)
 
 
 def soundtrack(sound, noise, ids, paths):

@@ -30,6 +30,19 @@ def wrap(words, between, length, most):
     return rows
 
 
+# what a line says to the theatre, and not of what is seen: anything in brackets, and the music
+DIRECTIONS = re.compile(
+    r"\s*[(（\[［][^)）\]］]*[)）\]］]|"
+    r",?\s*\b(?:with|without|to|in)(?: [\w-]+){0,2} (?:music|silence)\b|"
+    r"，?(?:(?:配|伴)[着上]?[^，。]{0,8}|没有|无)音乐|，?安静无声", re.IGNORECASE)
+
+
+def seen(line):
+    """A line of a script as its subtitle: without stage directions, see DIRECTIONS; where nothing
+    else is left, the line."""
+    return DIRECTIONS.sub("", line).strip(" ,，") or line
+
+
 def subtitle(line, scene, width, wrap=wrap):
     """A line as white words on a dark strip under a picture: uint8 (width / 5, width, 3).
 
