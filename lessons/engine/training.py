@@ -350,7 +350,8 @@ def _train(run, one_step, batch, *, steps=None, minutes=None, folder=None, previ
             run.log.append(distributed.mean_of_all(one_step()))
             run.step += 1
             now = time.perf_counter()
-            run.seconds = distributed.of_first(run.seconds + now - start)  # one clock ends all at one step
+            # one clock ends all at one step
+            run.seconds = distributed.of_first(run.seconds + now - start)
             bar.update((run.step if steps else round(run.seconds)) - bar.n)
             if run.step % 50 == 0:
                 _must_be_finite(run)
