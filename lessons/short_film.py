@@ -186,6 +186,20 @@ LIBRARY = Parts()
 
 
 @torch.no_grad()
+def rehearse(model, spoken, seed=0):
+    """TAKES takes of each of K captions, which begin with another foot, and all else from one
+    noise: standardised paths (K, TAKES, T, D), attention (K, TAKES, T, L), the words' numbers
+    (K, L)."""
+    z = torch.randn(1, LATENT, generator=torch.Generator().manual_seed(seed))
+    z = z.repeat(len(spoken) * TAKES, 1)
+    feet = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)            # evenly spread
+    z[:, FOOT] = feet.repeat(len(spoken))
+    ids = model.encode(spoken).to(model.middle.device)
+    made = model.generator.explained(z.to(ids.device), ids.repeat_interleave(TAKES, 0))
+    return *(part.unflatten(0, (-1, TAKES)) for part in made), ids
+
+
+@torch.no_grad()
 def shoot(model, script, seed=0, parts=LIBRARY):
     """The `ShortFilm` of a script, one shot of two seconds a line.
 
@@ -197,35 +211,30 @@ def shoot(model, script, seed=0, parts=LIBRARY):
     lines, scenes = read_script(script, seed, parts.carry_on)
     spoken = [captions.describe(scene, language=language(line))
               for line, scene in zip(lines, scenes, strict=True)]
-    rng, device = torch.Generator().manual_seed(seed), model.middle.device
-    z, noise = (torch.randn(1, n, generator=rng) for n in (LATENT, TheatreSound.latent))
-    z = z.repeat(len(lines) * TAKES, 1)
-    feet = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)            # evenly spread
-    z[:, FOOT] = feet.repeat(len(lines))
-    ids, kept = model.encode(spoken).to(device), torch.arange(len(lines))      # (K, L)
-    made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
-    paths, attention = (part.unflatten(0, (-1, TAKES)) for part in made)
-    best = best_takes(paths)
-    paths = cast(paths[kept, best] * model.spread + model.middle, scenes, parts.swap_motion)
+    takes, attention, ids = rehearse(model, spoken, seed)
+    kept = torch.arange(len(lines)), best_takes(takes)
+    paths = cast(takes[kept] * model.spread + model.middle, scenes, parts.swap_motion)
     place = arrange(paths[..., CONTENT].cpu(), scenes, parts.stand_where_it_stood)  # (K, T)
     paths[..., CONTENT] = place
-    wave = soundtrack(model.sound, noise.to(device), ids, paths)           # (K samples,)
+    wave = soundtrack(model.sound, seed, ids, paths)                           # (K samples,)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)
     shots = Films(video=films, audio=wave.reshape(len(lines), -1), captions=spoken,
-                  attention=attention[kept, best].cpu().numpy(),
+                  attention=attention[kept].cpu().numpy(),
                   words=model.vocabulary.decode(ids.cpu()))
     return ShortFilm(films.reshape(-1, *films.shape[2:]), wave, lines, scenes,
                      jumps(place, scenes), shots, parts.wrap)
 
 
-def soundtrack(sound, noise, ids, paths):
+def soundtrack(sound, seed, ids, paths):
     """The sound of K shots, one after the other: float32 (samples,).
 
-    sound: an `audio.SoundModel`, or None for silence; noise (1, any), ids (K, L), paths (K, T, D).
+    sound: an `audio.SoundModel`, or None for silence; seed: of its noise, one for all shots; ids
+    (K, L), paths (K, T, D).
     The shots' spectrograms become one wave, so that no tone breaks off between them and a film that
     is too loud is turned down as a whole.
     """
     if sound is None:
         return np.zeros(len(ids) * clip.SAMPLES, np.float32)
-    levels = sound.levels(noise.expand(len(ids), -1), ids, paths)              # (K, B, C)
+    noise = torch.randn(1, TheatreSound.latent, generator=torch.Generator().manual_seed(seed))
+    levels = sound.levels(noise.to(ids.device).expand(len(ids), -1), ids, paths)              # (K, B, C)
     return sound.heard(levels.transpose(0, 1).flatten(1)[None])[0].numpy()
