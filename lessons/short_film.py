@@ -161,11 +161,6 @@ def jumps(place, scenes, step=0.06):
     return torch.where(torch.tensor(same), leap, torch.nan).tolist()
 
 
-def language(line):
-    """In which language a line of a script is, "en" or "zh"."""
-    return captions.parse(line).language
-
-
 def play(film):
     """Display a `ShortFilm` as a player with sound, under it its script. The browser draws the
     subtitles into the empty strip, since it has letters for every language."""
@@ -209,7 +204,7 @@ def shoot(model, script, seed=0, parts=LIBRARY):
     `text_to_video.load_model`, which is given `parts` as well; raises what `read_script` raises.
     """
     lines, scenes = read_script(script, seed, parts.carry_on)
-    spoken = [captions.describe(scene, language=language(line))
+    spoken = [captions.describe(scene, language=captions.parse(line).language)
               for line, scene in zip(lines, scenes, strict=True)]
     takes, attention, ids = rehearse(model, spoken, seed)
     kept = torch.arange(len(lines)), best_takes(takes)
@@ -236,5 +231,6 @@ def soundtrack(sound, seed, ids, paths):
     if sound is None:
         return np.zeros(len(ids) * clip.SAMPLES, np.float32)
     noise = torch.randn(1, TheatreSound.latent, generator=torch.Generator().manual_seed(seed))
-    levels = sound.levels(noise.to(ids.device).expand(len(ids), -1), ids, paths)              # (K, B, C)
+    noise = noise.to(ids.device).expand(len(ids), -1)                          # (K, any)
+    levels = sound.levels(noise, ids, paths)                                   # (K, B, C)
     return sound.heard(levels.transpose(0, 1).flatten(1)[None])[0].numpy()

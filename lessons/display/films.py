@@ -27,7 +27,7 @@ class Films:
     video: uint8 (N, T, H, W, C). audio: float32 (N, samples), -1 to 1. captions: N strings.
     attention: float32 (N, T, L), how much each frame looked at each word, rows summing to 1 over
     the words that are there. words: (N, L) strings, empty where there is none. A model that looks
-    at no words leaves both away.
+    at no words leaves both out.
     """
 
     video: np.ndarray

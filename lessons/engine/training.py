@@ -113,7 +113,7 @@ class _Training:
 
     @property
     def history(self):
-        rows = [row.tolist() for row in self.log]
+        rows = torch.stack(self.log).tolist() if self.log else []
         return {name: [row[k] for row in rows] for k, name in enumerate(self.columns)}
 
     def save(self, folder):

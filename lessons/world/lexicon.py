@@ -58,7 +58,7 @@ REFUSALS = {
                   "zh": "“{0}”里有不止一个方向：请只留一个。"},
     "mood": {"en": "The caption '{0}' names more than one mood of music: keep one.",
              "zh": "“{0}”里有不止一种音乐：请只留一种。"},
-    "music": {"en": "The caption '{0}' leaves the music unclear: leave '{1}' away, or say 'with "
+    "music": {"en": "The caption '{0}' leaves the music unclear: leave '{1}' out, or say 'with "
                     "calm music', 'with cheerful music' or 'without music'.",
               "zh": "“{0}”没有说清音乐：请去掉“{1}”，或者写“配着平静的音乐”、"
                     "“配着欢快的音乐”或“没有音乐”。"},
@@ -67,14 +67,14 @@ REFUSALS = {
     "place": {"en": "The caption '{0}' says with '{1}' where somebody is, which nobody can choose: "
                     "say where to, for example 'to the left'.",
               "zh": "“{0}”里的“{1}”是位置，不能选：请写朝哪边去，例如“向左”。"},
-    "elsewhere": {"en": "The theatre cannot play '{1}': leave it away, or say for example 'to the "
+    "elsewhere": {"en": "The theatre cannot play '{1}': leave it out, or say for example 'to the "
                         "left'.",
                   "zh": "剧场演不了“{1}”：请去掉，或者写例如“向左”。"},
     "not": {"en": "The theatre cannot play what is not done ('{1}'): say what is done.",
             "zh": "剧场演不了“{1}”：请只写做什么，不写不做什么。"},
-    "or": {"en": "The caption '{0}' leaves a choice ('{1}'): name one thing, or leave it away.",
+    "or": {"en": "The caption '{0}' leaves a choice ('{1}'): name one thing, or leave it out.",
            "zh": "“{0}”里有“{1}”：请只写一种，或者不写。"},
-    "small": {"en": "The theatre cannot show '{1}': leave it away, or say 'a child'.",
+    "small": {"en": "The theatre cannot show '{1}': leave it out, or say 'a child'.",
               "zh": "剧场演不出“{1}”：请去掉，或者写“孩子”。"},
 }
 
