@@ -101,7 +101,7 @@ def _number(kind, fits, wanted):
     return read
 
 
-_minutes = _number(float, lambda x: 0 < x < float("inf"), "a number above 0")
+_minutes = _number(float, lambda x: 0 < x < math.inf, "a number above 0")
 _whole = _number(int, lambda x: 0 < x, "a whole number above 0")
 _seed = _number(int, lambda x: 0 <= x < 2 ** 63, "a whole number from 0 to 2 ** 63 - 1")
 
@@ -114,31 +114,31 @@ def _doctor(options):
 def _train(options):
     from lessons.engine.distributed import rank, together
     with together(options.device):  # with other processes, where torchrun started several
-        train, how, default = _training(options)
+        train, default = _training(options)
         minutes = None if options.steps else options.minutes or default
         train(options.out, steps=options.steps, minutes=minutes, seed=options.seed,
-              device=options.device, resume=options.resume, **how)
+              device=options.device, resume=options.resume)
         if rank() == 0:
             print(f"The model is in {options.out}.")
     return 0
 
 
 def _training(options):
-    """What trains on the data that were asked for, what else it is told, and its minutes."""
+    """What trains on the data that were asked for, and its minutes."""
     if options.fit and options.data in ("theatre", "mnist"):
-        raise CourseError(f"--fit is for clips of your own: leave it away for {options.data}.")
+        raise CourseError(f"--fit is for clips of your own: leave it out for {options.data}.")
     if options.data == "theatre":
         from lessons.text_to_video import TheatreFilms, train
-        return functools.partial(train, TheatreFilms(options.size or 48)), {}, 10
+        return functools.partial(train, TheatreFilms(options.size or 48)), 10
     if options.data == "mnist":
         from lessons.mlp_gan import train_mnist
         if options.size:
-            raise CourseError("The digits of MNIST are 28 pixels wide: leave --size away.")
-        return train_mnist, {}, 3
+            raise CourseError("The digits of MNIST are 28 pixels wide: leave --size out.")
+        return train_mnist, 3
     from lessons.sources import datasets
     from lessons.text_to_video import train
     clips = datasets.clips_of(options.data, options.size, options.fit)
-    return functools.partial(train, clips), {}, 15
+    return functools.partial(train, clips), 15
 
 
 def _check(options):
@@ -167,7 +167,7 @@ def _generate(options):
     texts = options.captions + (_lines(options.file) if options.file else [])
     if _of_lesson_1(options.model):
         if texts:
-            raise CourseError("A model of lesson 1 takes no caption: leave the captions away.")
+            raise CourseError("A model of lesson 1 takes no caption: leave the captions out.")
         if options.out.suffix.lower() != ".npz":
             raise CourseError(f"Cannot write '{options.out.name}': a model of lesson 1 writes "
                               f"images to a file whose name ends in .npz.")
@@ -195,16 +195,19 @@ def _film(options, texts):
     from lessons import text_to_video
     from lessons.display.films import must_be_film
     must_be_film(options.out)  # told now, not after the filming
-    moments = [BEGAN, time.perf_counter()]
+    seconds, last = {}, BEGAN
+
+    def spent(what):
+        nonlocal last
+        seconds[what], last = round(time.perf_counter() - last, 2), time.perf_counter()
+    spent("import")
     model = text_to_video.load_model(options.model)
-    moments.append(time.perf_counter())
+    spent("load")
     films = text_to_video.film(model, texts, options.count, options.seed)
-    moments.append(time.perf_counter())
+    spent("film")
     films.save(options.out)
-    moments.append(time.perf_counter())
-    return len(films), {"seconds": {name: round(later - moment, 2) for name, moment, later in
-                                    zip(("import", "load", "film", "write"), moments, moments[1:],
-                                        strict=False)}}
+    spent("write")
+    return len(films), {"seconds": seconds}
 
 
 def _lines(path):

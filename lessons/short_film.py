@@ -4,6 +4,7 @@ Axes: K shots, one a line, M takes of a shot, of which one is kept, T frames of 
 width, D numbers of a path, L words, B frequencies and C columns of a spectrogram.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -25,7 +26,7 @@ from lessons.world.scene import Scene
 
 LINES = 8     # of a script, at most
 TAKES = 32    # of each shot
-MARGIN = 0.2  # frame widths on either side that the middle of a figure keeps off
+MARGIN = 0.26  # frame widths from either edge to the middle of a figure, as in the theatre
 
 
 # From a script to shots -------------------------------------------------------------------------
@@ -125,18 +126,39 @@ def stand_where_it_stood(place):
     return torch.stack(moved)
 
 
-def cuts(place, scenes, step=0.06):
-    """Before which shots the film is cut, K of bool: where a figure could not begin where it stood,
-    but for a `step` in frame widths, and where it is somebody else. place: (K, T)."""
-    same = [(a.actor, a.color) == (b.actor, b.color)
-            for a, b in zip(scenes, scenes[1:], strict=False)]
-    near = (place[1:, 0] - place[:-1, -1]).abs() <= step
-    return [False, *(not (one and other) for one, other in zip(same, near.tolist(), strict=True))]
+def person(scene):
+    """Whom a shot shows."""
+    return scene.actor, scene.color
 
 
-def language(line):
-    """In which language a line of a script is, "en" or "zh"."""
-    return captions.parse(line).language
+def arrange(place, scenes, stand_where_it_stood=stand_where_it_stood):
+    """Where the figures of K shots are, (K, T) -> (K, T): one person's shots go on where the last
+    one ended, and somebody new enters on the other side of the stage."""
+    parts = []
+    for _, shots in itertools.groupby(range(len(scenes)), lambda k: person(scenes[k])):
+        ways = place[list(shots)]
+        if parts:
+            ways = torch.cat([enter(ways[:1], parts[-1][-1, -1]), ways[1:]])
+        parts.append(stand_where_it_stood(ways))
+    return torch.cat(parts)
+
+
+def enter(way, taken):
+    """A way (1, T) moved to where, of all places for which it has room, it begins furthest from the
+    one that is taken."""
+    least, most = MARGIN - way.min(), 1 - MARGIN - way.max()
+    if least > most:
+        return way
+    return max((way + least, way + most), key=lambda moved: (moved[0, 0] - taken).abs())
+
+
+def jumps(place, scenes, step=0.06):
+    """How far the figure jumps before each shot, K numbers in frame widths: 0 where it goes on, but
+    for a `step`; nan where it is somebody else. place: (K, T)."""
+    same = [True, *(person(a) == person(b) for a, b in itertools.pairwise(scenes))]
+    leap = torch.cat([torch.zeros(1), place[1:, 0] - place[:-1, -1]])          # (K,)
+    leap = torch.where(leap.abs() <= step, 0.0, leap)
+    return torch.where(torch.tensor(same), leap, torch.nan).tolist()
 
 
 def play(film):
@@ -159,6 +181,20 @@ LIBRARY = Parts()
 
 
 @torch.no_grad()
+def rehearse(model, spoken, seed=0):
+    """TAKES takes of each of K captions, which begin with another foot, and all else from one
+    noise: standardised paths (K, TAKES, T, D), attention (K, TAKES, T, L), the words' numbers
+    (K, L)."""
+    z = torch.randn(1, LATENT, generator=torch.Generator().manual_seed(seed))
+    z = z.repeat(len(spoken) * TAKES, 1)
+    feet = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)            # evenly spread
+    z[:, FOOT] = feet.repeat(len(spoken))
+    ids = model.encode(spoken).to(model.middle.device)
+    made = model.generator.explained(z.to(ids.device), ids.repeat_interleave(TAKES, 0))
+    return *(part.unflatten(0, (-1, TAKES)) for part in made), ids
+
+
+@torch.no_grad()
 def shoot(model, script, seed=0, parts=LIBRARY):
     """The `ShortFilm` of a script, one shot of two seconds a line.
 
@@ -168,36 +204,33 @@ def shoot(model, script, seed=0, parts=LIBRARY):
     `text_to_video.load_model`, which is given `parts` as well; raises what `read_script` raises.
     """
     lines, scenes = read_script(script, seed, parts.carry_on)
-    spoken = [captions.describe(scene, language=language(line))
+    spoken = [captions.describe(scene, language=captions.parse(line).language)
               for line, scene in zip(lines, scenes, strict=True)]
-    rng, device = torch.Generator().manual_seed(seed), model.middle.device
-    z, noise = (torch.randn(1, n, generator=rng) for n in (LATENT, TheatreSound.latent))
-    z = z.repeat(len(lines) * TAKES, 1)
-    feet = torch.special.ndtri((torch.arange(TAKES) + 0.5) / TAKES)            # evenly spread
-    z[:, FOOT] = feet.repeat(len(lines))
-    ids, kept = model.encode(spoken).to(device), torch.arange(len(lines))      # (K, L)
-    made = model.generator.explained(z.to(device), ids.repeat_interleave(TAKES, 0))
-    paths, attention = (part.unflatten(0, (-1, TAKES)) for part in made)
-    best = best_takes(paths)
-    paths = cast(paths[kept, best] * model.spread + model.middle, scenes, parts.swap_motion)
-    paths[..., CONTENT] = parts.stand_where_it_stood(paths[..., CONTENT])  # (K, T, D)
-    wave = soundtrack(model.sound, noise.to(device), ids, paths)           # (K samples,)
+    takes, attention, ids = rehearse(model, spoken, seed)
+    kept = torch.arange(len(lines)), best_takes(takes)
+    paths = cast(takes[kept] * model.spread + model.middle, scenes, parts.swap_motion)
+    place = arrange(paths[..., CONTENT].cpu(), scenes, parts.stand_where_it_stood)  # (K, T)
+    paths[..., CONTENT] = place
+    wave = soundtrack(model.sound, seed, ids, paths)                           # (K samples,)
     films = model.autoencoder.films(paths)                                     # (K, T, H, W, 3)
     shots = Films(video=films, audio=wave.reshape(len(lines), -1), captions=spoken,
-                  attention=attention[kept, best].cpu().numpy(),
+                  attention=attention[kept].cpu().numpy(),
                   words=model.vocabulary.decode(ids.cpu()))
     return ShortFilm(films.reshape(-1, *films.shape[2:]), wave, lines, scenes,
-                     cuts(paths[..., CONTENT], scenes), shots, parts.wrap)
+                     jumps(place, scenes), shots, parts.wrap)
 
 
-def soundtrack(sound, noise, ids, paths):
+def soundtrack(sound, seed, ids, paths):
     """The sound of K shots, one after the other: float32 (samples,).
 
-    sound: an `audio.SoundModel`, or None for silence; noise (1, any), ids (K, L), paths (K, T, D).
+    sound: an `audio.SoundModel`, or None for silence; seed: of its noise, one for all shots; ids
+    (K, L), paths (K, T, D).
     The shots' spectrograms become one wave, so that no tone breaks off between them and a film that
     is too loud is turned down as a whole.
     """
     if sound is None:
         return np.zeros(len(ids) * clip.SAMPLES, np.float32)
-    levels = sound.levels(noise.expand(len(ids), -1), ids, paths)              # (K, B, C)
+    noise = torch.randn(1, TheatreSound.latent, generator=torch.Generator().manual_seed(seed))
+    noise = noise.to(ids.device).expand(len(ids), -1)                          # (K, any)
+    levels = sound.levels(noise, ids, paths)                                   # (K, B, C)
     return sound.heard(levels.transpose(0, 1).flatten(1)[None])[0].numpy()

@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from lessons.display import media
-from lessons.display.subtitles import clock, subtitle, wrap
+from lessons.display.subtitles import clock, seen, subtitle, wrap
 from lessons.engine.checkpoints import write_whole
 from lessons.errors import CourseError
+from lessons.world import figures
 
 ZOOM = 8  # screen pixels of a pixel of a short film
 FADE = (0.15, 0.55)  # how much light the first two frames after a cut have, and the last two before
+PAN = np.array([0.06, 0.20, 0.39])  # shares of a jump made up in the last three frames before it
+MARKS = 12  # pixels between two marks on the floor
+FLOOR = (255 * figures.FLOOR).round().int().numpy()
 
 
 @dataclass
@@ -23,7 +27,7 @@ class Films:
     video: uint8 (N, T, H, W, C). audio: float32 (N, samples), -1 to 1. captions: N strings.
     attention: float32 (N, T, L), how much each frame looked at each word, rows summing to 1 over
     the words that are there. words: (N, L) strings, empty where there is none. A model that looks
-    at no words leaves both away.
+    at no words leaves both out.
     """
 
     video: np.ndarray
@@ -62,19 +66,34 @@ def must_be_film(path):
 
 
 # Several shots, one after the other --------------------------------------------------------------
-def fade(video, before):
-    """Films (K, T, H, W, 3) of which one turns dark and the next bright again at a cut: time has
-    passed. before: K of bool, of `short_film.cuts`."""
-    light = np.ones((*video.shape[:2], 1, 1, 1), np.float32)
-    for k in np.flatnonzero(before):
+def edited(video, jumps):
+    """Shots (K, T, H, W, 3) as they are played, uint8, with marks on the floor.
+
+    jumps: see `short_film.jumps`. Where somebody else comes, the picture turns dark and bright
+    again: time has passed. Where a figure would jump, the camera catches up with it, and the marks
+    pass by.
+    """
+    (K, T, _, W), still = video.shape[:4], np.nan_to_num(jumps)
+    light, moved = np.ones((K, T, 1, 1, 1), np.float32), np.zeros((K, T))
+    for k in np.flatnonzero(np.isnan(jumps)):
         light[k, :2, 0, 0, 0], light[k - 1, -2:, 0, 0, 0] = FADE, FADE[::-1]
-    return (video * light).round().astype(np.uint8)
+    for k in np.flatnonzero(still):
+        moved[k - 1, -len(PAN):] += still[k] * PAN
+        moved[k, :len(PAN)] -= still[k] * PAN[::-1]
+    camera = -still.cumsum()[:, None] - moved                 # (K, T), in frame widths
+    frames = zip(video.reshape(-1, *video.shape[2:]), moved.reshape(-1), strict=True)
+    shown = np.stack([np.roll(frame, round(W * by), 1) for frame, by in frames])
+    shown = shown.reshape(video.shape)                                         # (K, T, H, W, 3)
+    floor = abs(shown.astype(int) - FLOOR).max(-1) < 16        # (K, T, H, W)
+    marks = (np.arange(W) + (W * camera[..., None]).round()) % MARKS < 1       # (K, T, W)
+    shown[floor & marks[:, :, None]] = FLOOR + 16
+    return (shown * light).round().astype(np.uint8)
 
 
 @dataclass
 class ShortFilm:
     """A film of K shots. video: uint8 (K T, H, W, 3); audio: float32 (samples,), -1 to 1; lines: K
-    strings; scenes: what each shot shows; cuts: K of bool, as for `fade`; shots: the same as
+    strings; scenes: what each shot shows; jumps: K numbers, as for `edited`; shots: the same as
     `Films`, shot by shot, each with the caption that the model was given; wrap: see
     `subtitles.wrap`."""
 
@@ -82,16 +101,17 @@ class ShortFilm:
     audio: np.ndarray
     lines: list
     scenes: list
-    cuts: list
+    jumps: list
     shots: Films
     wrap: Callable = wrap
 
     def frames(self, words=True):
-        """The pictures as they are played, enlarged, dark around cuts, and with subtitles, or with
-        an empty strip: uint8 (K T, H', W', 3)."""
-        strips = [subtitle(line if words else "", scene, self.video.shape[2] * ZOOM, self.wrap)
+        """The pictures as they are played, `edited`, enlarged, and with subtitles, or with an empty
+        strip: uint8 (K T, H', W', 3)."""
+        width = self.video.shape[2] * ZOOM
+        strips = [subtitle(seen(line) if words else "", scene, width, self.wrap)
                   for line, scene in zip(self.lines, self.scenes, strict=True)]
-        shots = fade(self.shots.video, self.cuts)
+        shots = edited(self.shots.video, self.jumps)
         return np.stack([np.concatenate([frame.repeat(ZOOM, 0).repeat(ZOOM, 1), strip])
                          for shot, strip in zip(shots, strips, strict=True) for frame in shot])
 
@@ -103,7 +123,7 @@ class ShortFilm:
     def subtitles(self):
         """The lines as subtitles in a text file (WebVTT), each as long as its shot."""
         length = self.shots.video.shape[1] / self.shots.fps
-        cues = [f"{clock(k * length)} --> {clock((k + 1) * length)}\n{line}"
+        cues = [f"{clock(k * length)} --> {clock((k + 1) * length)}\n{seen(line)}"
                 for k, line in enumerate(self.lines)]
         return "\n\n".join(["WEBVTT", *cues]) + "\n"
 

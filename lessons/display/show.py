@@ -120,13 +120,8 @@ def curves(lines, title, alt, x="step", y="loss", smooth=1):
 
 def film(clips, i=0):
     """Display clip i as a film with sound, under it its caption."""
-    display(film_html(clips, i))
-
-
-def film_html(clips, i=0):
-    """Clip i as an HTML element: a video with sound and its caption."""
-    return video_player(mp4(clips.video[i], clips.audio[i], clips.fps, clips.sample_rate),
-                  clips.captions[i])
+    display(video_player(mp4(clips.video[i], clips.audio[i], clips.fps, clips.sample_rate),
+                         clips.captions[i]))
 
 
 def moving_picture(clips, i=0):

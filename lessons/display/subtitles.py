@@ -10,8 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lessons.world import captions
 
 STRIP = 0.2   # height of the subtitles, in frame heights
-
-
+LATIN = "DejaVu Sans"  # comes with matplotlib
 # families with Chinese characters that come with the usual systems
 CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Zen Hei",
            "PingFang SC", "Heiti TC", "Microsoft YaHei", "SimHei")
@@ -30,6 +29,19 @@ def wrap(words, between, length, most):
     return rows
 
 
+# what a line says to the theatre, and not of what is seen: anything in brackets, and the music
+DIRECTIONS = re.compile(
+    r"\s*[(（\[［][^)）\]］]*[)）\]］]|"
+    r",?\s*\b(?:with|without|to|in)(?: [\w-]+){0,2} (?:music|silence)\b|"
+    r"，?(?:(?:配|伴)[着上]?[^，。]{0,8}|没有|无)音乐|，?安静无声", re.IGNORECASE)
+
+
+def seen(line):
+    """A line of a script as its subtitle: without stage directions, see DIRECTIONS; where nothing
+    else is left, the line."""
+    return DIRECTIONS.sub("", line).strip(" ,，") or line
+
+
 def subtitle(line, scene, width, wrap=wrap):
     """A line as white words on a dark strip under a picture: uint8 (width / 5, width, 3).
 
@@ -37,11 +49,10 @@ def subtitle(line, scene, width, wrap=wrap):
     English what the scene shows.
     """
     chinese = re.search("[\u4e00-\u9fff]", line)
-    font = chinese_font() if chinese else font_file("DejaVu Sans")
+    font = font_file(*CHINESE) if chinese else font_file(LATIN)
     text, between = (line, "" if chinese else " ") if font else (captions.describe(scene), " ")
     strip = Image.new("RGB", (width, round(STRIP * width)), (16, 16, 16))
-    draw, size = ImageDraw.Draw(strip), width // 16
-    letters = ImageFont.truetype(font or font_file("DejaVu Sans"), size)
+    draw, letters = ImageDraw.Draw(strip), ImageFont.truetype(font or font_file(LATIN), width // 16)
     rows = wrap(text.split(between) if between else list(text), between,
                 lambda row: draw.textlength(row, letters), 0.94 * width)
     draw.multiline_text((width / 2, strip.height / 2), "\n".join(rows), "white", letters,
@@ -49,18 +60,14 @@ def subtitle(line, scene, width, wrap=wrap):
     return np.asarray(strip)
 
 
-def font_file(family):
-    """Where the font of a family is, None where the machine has none."""
-    try:
-        return font_manager.findfont(family, fallback_to_default=False)
-    except ValueError:
-        return None
-
-
 @functools.cache
-def chinese_font():
-    """The file of the first of CHINESE that the machine has, None where it has none."""
-    return next(filter(None, map(font_file, CHINESE)), None)
+def font_file(*families):
+    """The file of the first of these font families that the machine has, None where it has none."""
+    for family in families:
+        try:
+            return font_manager.findfont(family, fallback_to_default=False)
+        except ValueError:
+            pass
 
 
 def clock(seconds):

@@ -17,22 +17,8 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from lessons.engine.checkpoints import (
-    load_checkpoint,
-    load_weights,
-    must_be_writable,
-    save_checkpoint,
-)
-from lessons.engine.distributed import (
-    average_gradients,
-    copy_first,
-    mean_of_all,
-    must_agree,
-    of_first,
-    own_rows,
-    processes,
-    rank,
-)
+from lessons.engine import checkpoints, distributed
+from lessons.engine.checkpoints import load_checkpoint, save_checkpoint
 from lessons.engine.losses import NonSaturating, r1_penalty
 from lessons.engine.progress import progress
 from lessons.errors import CourseError
@@ -45,7 +31,7 @@ def pick_device(name="auto"):
     """torch.device for "auto" (the fastest that is here), "cpu", "cuda" or "mps"."""
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
             "cpu": True}
-    here["mps"] &= processes() == 1  # its processes could not talk to each other
+    here["mps"] &= distributed.processes() == 1  # its processes could not talk to each other
     if name == "auto":
         name = next(kind for kind, there in here.items() if there)
     if not here.get(name):
@@ -97,19 +83,27 @@ def average_weights(average, model, decay):
         mean.copy_(value)
 
 
-class _Kept:
+class _Training:
     """What a training must keep to go on: networks, optimizers, random state, log, time.
 
-    Below, `parts` names the attributes that are networks, `result` the one that is the model, and
-    `columns` what each row of the log holds.
+    `parts` names the networks, `result` the one that is the model, `columns` what each row of the
+    log holds. The learning rate warms up over the first `warm_up` steps.
     """
 
-    def _start(self, model, seed, lr, device):
+    warm_up = 1
+
+    def __init__(self, networks, optimizer, betas, model, seed, lr, device):
         self.model, self.seed, self.lr, self.device = model, seed, lr, torch.device(device)
         self.rng = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # dropout
-        self.optimizers = {}
         self.step, self.seconds, self.waited, self.log = 0, 0.0, 0.0, []
+        self.optimizers = {}
+        for part, network in networks.items():
+            setattr(self, part, network.to(self.device))
+            weights = [weight for weight in network.parameters() if weight.requires_grad]
+            # fused: it goes over the weights once instead of ten times, where it can
+            self.optimizers[part] = optimizer(weights, lr, betas,
+                                              fused=self.device.type in ("cpu", "cuda"))
 
     @property
     def waiting(self):
@@ -120,8 +114,7 @@ class _Kept:
     @property
     def history(self):
         rows = torch.stack(self.log).tolist() if self.log else []
-        columns = zip(*rows, strict=True) if rows else ([] for _ in self.columns)
-        return dict(zip(self.columns, map(list, columns), strict=True))
+        return {name: [row[k] for row in rows] for k, name in enumerate(self.columns)}
 
     def save(self, folder):
         """Write the checkpoint and the model to folder, each whole or not at all."""
@@ -146,7 +139,7 @@ class _Kept:
         path = Path(folder) / CHECKPOINT
         tensors, facts = load_checkpoint(path, self.model)
         for part in self.parts:
-            load_weights(getattr(self, part), _under(part, tensors), path)
+            checkpoints.load_weights(getattr(self, part), _under(part, tensors), path)
         for part, optimizer in self.optimizers.items():
             states = {}
             for name, value in _under(f"adam.{part}", tensors).items():
@@ -163,7 +156,7 @@ class _Kept:
         self.waited = facts.get("waited", 0.0)  # older checkpoints do not say
 
 
-class Run(_Kept):
+class Run(_Training):
     """Two networks in training, and all that must be kept to go on: optimizers, average, history.
 
     history: dict of lists, one number a step: "discriminator" and "generator" (losses),
@@ -174,30 +167,19 @@ class Run(_Kept):
     columns = ("discriminator", "generator", "right")
 
     def __init__(self, generator, discriminator, *, model, seed=0, lr=1e-3, device="cpu"):
-        self._start(model, seed, lr, device)
-        self.generator = generator.to(self.device)
-        self.discriminator = discriminator.to(self.device)
+        super().__init__({"generator": generator, "discriminator": discriminator},
+                         torch.optim.Adam, (0.0, 0.99), model, seed, lr, device)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        self.optimizers = {part: _adam(torch.optim.Adam, getattr(self, part), lr, (0.0, 0.99))
-                           for part in ("generator", "discriminator")}
 
 
-class Supervised(_Kept):
+class Supervised(_Training):
     """One network in training against right answers. history: dict with a list, "loss"."""
 
-    parts, result, columns = ("network",), "network", ("loss",)
+    parts, result, columns, warm_up = ("network",), "network", ("loss",), 30
 
     def __init__(self, network, *, model, seed=0, lr=3e-3, device="cpu"):
-        self._start(model, seed, lr, device)
-        self.network = network.to(self.device)
-        self.optimizers = {"network": _adam(torch.optim.AdamW, self.network, lr, (0.9, 0.99))}
-
-
-def _adam(kind, network, lr, betas):
-    """An optimizer that goes over the weights once instead of ten times, where it can."""
-    fused = next(network.parameters()).device.type in ("cpu", "cuda")
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    return kind(weights, lr, betas, fused=fused)
+        super().__init__({"network": network}, torch.optim.AdamW, (0.9, 0.99), model, seed, lr,
+                         device)
 
 
 def _under(prefix, tensors):
@@ -268,14 +250,15 @@ def _descend(run, part, loss):
     optimizer = run.optimizers[part]
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    average_gradients(optimizer.param_groups[0]["params"])
+    distributed.average_gradients(optimizer.param_groups[0]["params"])
     optimizer.step()
 
 
-def fit(run, draw, *, load=None, loss=NonSaturating, latent=100, batch=64, steps=None, minutes=None,
-        r1=0.5, r1_every=8, r2=0.0, extra=None, decay=0.999, folder=None, preview=None,
-        every_seconds=10):
+def fit(run, draw, *, load=None, loss=NonSaturating, latent=100, batch=64, r1=0.5, r1_every=8,
+        r2=0.0, extra=None, decay=0.999, **how):
     """Train run until it has made `steps` steps or trained for `minutes` minutes, and return it.
+
+    how: steps or minutes, and folder, preview, every_seconds, as below.
 
     draw(n, rng) -> (real, *conditions): n real examples (n, ...) with what they are conditioned
     on; the networks are called generator(z, *conditions) and discriminator(x, *conditions).
@@ -298,10 +281,9 @@ def fit(run, draw, *, load=None, loss=NonSaturating, latent=100, batch=64, steps
     Interrupting the kernel keeps what was trained. Raises CourseError, naming the step, when a
     loss is no longer finite.
     """
-    def one_step(done):
-        _set_rate(run, done)
+    def one_step():
         real, *conditions = _examples(run, draw, load, batch)
-        z = own_rows(torch.randn(batch, latent, generator=run.rng)).to(run.device)
+        z = distributed.own_rows(torch.randn(batch, latent, generator=run.rng)).to(run.device)
         with mixed_precision(run.device):
             fake = run.generator(z, *conditions).float()
         now = r1_every if run.step % r1_every == 0 else 0
@@ -311,24 +293,21 @@ def fit(run, draw, *, load=None, loss=NonSaturating, latent=100, batch=64, steps
         # early on the average must forget the untrained start
         average_weights(run.average, run.generator, min(decay, (1 + run.step) / (10 + run.step)))
         return torch.stack([d_loss, g_loss, right])
-    return _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
+    return _train(run, one_step, batch, **how)
 
 
-def fit_supervised(run, draw, loss, *, load=None, batch=96, steps=None, minutes=None, folder=None,
-                   preview=None, every_seconds=10):
+def fit_supervised(run, draw, loss, *, load=None, batch=96, **how):
     """Train a `Supervised` run as `fit` trains a pair: loss(network, *examples) -> a number, where
     network(...) answers in float32.
 
-    draw(n, rng) -> examples, a tuple of tensors of a batch, or with load, which ones they are. The
-    learning rate warms up over the first 30 steps.
+    draw(n, rng) -> examples, a tuple of tensors of a batch, or with load, which ones they are.
     """
-    def one_step(done):
-        _set_rate(run, done, warm_up=30)
+    def one_step():
         examples = _examples(run, draw, load, batch)
         value = loss(partial(_answer, run), *examples)
         _descend(run, "network", value)
         return value.detach()[None]
-    return _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
+    return _train(run, one_step, batch, **how)
 
 
 def _examples(run, draw, load, batch):
@@ -337,43 +316,42 @@ def _examples(run, draw, load, batch):
     The way to the device does not count: there the GPU's own work would be waited for.
     """
     start = time.perf_counter_ns()
-    examples = [own_rows(part) for part in draw(batch, run.rng)]
+    examples = [distributed.own_rows(part) for part in draw(batch, run.rng)]
     if load:
         examples = load(*examples)
     run.waited += (time.perf_counter_ns() - start) / 1e9
     return [part.to(run.device) for part in examples]
 
 
-def _set_rate(run, done, warm_up=1):
-    for optimizer in run.optimizers.values():
-        optimizer.param_groups[0]["lr"] = run.lr * min(1.0, (1 + run.step) / warm_up,
-                                                       1 - 0.98 * (2 * done - 1))
-
-
-def _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds):
-    """The loop: one_step(done) -> a row of the log, done being the share that is behind us."""
+def _train(run, one_step, batch, *, steps=None, minutes=None, folder=None, preview=None,
+           every_seconds=10):
+    """The loop: one_step() -> a row of the log."""
     if (steps is None) == (minutes is None) or not (minutes if steps is None else steps) > 0:
         raise CourseError("Say how long to train: either steps=... or minutes=..., not both, "
                           "and more than 0.")
-    must_agree(run, batch, steps or minutes)
-    copy_first(run)
-    if rank():  # the first process alone writes and speaks
+    distributed.must_agree(run, batch, steps or minutes)
+    distributed.copy_first(run)
+    if distributed.rank():  # the first process alone writes and speaks
         folder = preview = None
     if folder:
-        must_be_writable(folder)  # told now, not after the training
+        checkpoints.must_be_writable(folder)  # told now, not after the training
         for unfinished in Path(folder).glob("*.part"):  # of a training that was killed
             unfinished.unlink(missing_ok=True)
     bar = progress(total=steps or round(minutes * 60), desc="training",
-                   unit="step" if steps else "s", disable=rank() > 0,
+                   unit="step" if steps else "s", disable=distributed.rank() > 0,
                    initial=min(steps, run.step) if steps else round(run.seconds))
     shown = saved = time.perf_counter()
     try:
         while (done := run.step / steps if steps else run.seconds / (60 * minutes)) < 1:
             start = time.perf_counter()
-            run.log.append(mean_of_all(one_step(done)))
+            rate = run.lr * min(1.0, (1 + run.step) / run.warm_up, 1 - 0.98 * (2 * done - 1))
+            for optimizer in run.optimizers.values():
+                optimizer.param_groups[0]["lr"] = rate
+            run.log.append(distributed.mean_of_all(one_step()))
             run.step += 1
             now = time.perf_counter()
-            run.seconds = of_first(run.seconds + now - start)  # one clock ends all at one step
+            # one clock ends all at one step
+            run.seconds = distributed.of_first(run.seconds + now - start)
             bar.update((run.step if steps else round(run.seconds)) - bar.n)
             if run.step % 50 == 0:
                 _must_be_finite(run)
@@ -385,10 +363,10 @@ def _train(run, one_step, batch, steps, minutes, folder, preview, every_seconds)
                 run.save(folder)
                 saved = time.perf_counter()
         _must_be_finite(run)
-        copy_first(run)
+        distributed.copy_first(run)
     except KeyboardInterrupt:
         _must_be_finite(run)
-        if rank() == 0:
+        if distributed.rank() == 0:
             tqdm.write(f"Interrupted at step {run.step}: what was trained until here is kept.")
     finally:
         bar.close()

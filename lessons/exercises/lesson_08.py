@@ -73,7 +73,7 @@ Exercise("8.1", ours=short_film.carry_on, cases=_lines, observe=_told, mistakes=
 # 8.2 -------------------------------------------------------------------------------------------
 def _places():
     """Ways of several shots: with room, without it, longer than the stage."""
-    return [(torch.tensor([[0.3, 0.4], [0.6, 0.7]]),), (torch.tensor([[0.3, 0.4], [0.05, 0.6]]),),
+    return [(torch.tensor([[0.3, 0.4], [0.6, 0.7]]),), (torch.tensor([[0.3, 0.4], [0.05, 0.5]]),),
             (torch.tensor([[0.2, 0.3, 0.4], [0.6, 0.7, 0.8], [0.3, 0.5, 0.6]]),),
             (torch.tensor([[0.7, 0.5, 0.3], [0.8, 0.6, 0.5], [0.5, 0.5, 0.5]]),),
             (torch.tensor([[0.5, 0.6], [0.1, 0.95], [0.5, 0.4]]),),

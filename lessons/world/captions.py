@@ -62,7 +62,7 @@ def parse(text):
 @functools.lru_cache(2 ** 15)
 def _read(text):
     language, found = marks(text)
-    refuse = _Refusal(" ".join(text.split()), language)
+    refuse = functools.partial(_refuse, " ".join(text.split()), language)
     for mark in found:
         if mark.kind in ("other color", "elsewhere", "not", "or"):
             refuse(mark.kind, mark.phrase)
@@ -74,14 +74,9 @@ def _read(text):
                    direction, mood, language)
 
 
-class _Refusal:
-    """Raises the CourseError of a caption for one of REFUSALS."""
-
-    def __init__(self, text, language):
-        self.text, self.language = text, language
-
-    def __call__(self, what, *more):
-        raise CourseError(REFUSALS[what][self.language].format(self.text, *more))
+def _refuse(text, language, what, *more):
+    """Raise the CourseError of a caption for one of REFUSALS."""
+    raise CourseError(REFUSALS[what][language].format(text, *more))
 
 
 def _one(values, what, refuse):
@@ -107,10 +102,11 @@ COULD_BE = {"man": ("man", "child", None), "woman": ("woman", "child", None),
 def _actor(found, refuse):
     """Who acts: one actor, whom a pronoun or "the man" may name once more."""
     named, seen, known = False, False, None
-    for before, mark in zip([Mark("", ""), *found], found, strict=False):
+    nothing = Mark("", "")
+    for before, mark, after in zip([nothing, *found], found, [*found[1:], nothing], strict=False):
         if mark.kind == "many":
             refuse("actors")
-        if mark.kind == "small" and not _of_child(found, mark):
+        if mark.kind == "small" and after.value != "child":
             refuse("small", mark.phrase)
         if mark.kind == "pronoun":
             if seen and known not in COULD_BE[mark.value] or mark.value is None and not seen:
@@ -123,12 +119,6 @@ def _actor(found, refuse):
                 refuse("actors")
             named, seen, known = True, True, mark.value
     return known
-
-
-def _of_child(found, mark):
-    """Whether a child is named right after a mark, "little" for one."""
-    following = found[found.index(mark) + 1:][:1]
-    return bool(following) and following[0].value == "child"
 
 
 SKIPPED = ("very", "far", "舞台", "画面", "屏幕")  # between "to" and "left"
@@ -266,7 +256,7 @@ def _plain(text):
 
 def _refuse_unknown(units, i, found, language):
     """Raise the CourseError of the unknown word at units[i]; found: the marks before it."""
-    refuse, word = _Refusal("", language), units[i]
+    refuse, word = functools.partial(_refuse, "", language), units[i]
     if language == "en":
         if not word.isascii():
             raise CourseError(f"Unknown word '{word}' in the caption: write it in English or "
@@ -296,8 +286,7 @@ def _listed(language, kind):
 def canonical(text):
     """A caption in the words of the course, which a model is given in its place: it says and leaves
     open the same things. Raises CourseError as `parse` does."""
-    said = parse(text)
-    return describe(said, language=said.language)
+    return describe(said := parse(text), language=said.language)
 
 
 def tokens(text):
@@ -316,11 +305,9 @@ def _cut(text):
 
 
 def describe(scene, rng=None, language="en"):
-    """A caption of a scene. Without rng the plain form, which says everything; with rng (a numpy
-    Generator) the wording varies, and colour, direction and music may stay open.
-
-    Without rng it may be a Reading, which leaves open what the Reading does.
-    """
+    """A caption of a scene. Without rng the plain form, which says everything, or as much as a
+    Reading does; with rng (a numpy Generator) the wording varies, and colour, direction and music
+    may stay open."""
     return {"en": _english, "zh": _chinese}[language](scene, rng)
 
 
@@ -347,8 +334,7 @@ def _english(scene, rng):
         does = _choose(rng, plain[0], f"is {going[0]}")
     else:
         does = _choose(rng, " then ".join(plain), ", then ".join(plain), " and then ".join(plain),
-                       "is {}, then {}".format(*going),
-                       "goes from {} to {}".format(*going))
+                       "is {}, then {}".format(*going), "goes from {} to {}".format(*going))
     where = tune = ""
     if scene.direction:
         where = _choose(rng, f" to the {scene.direction}", f" to the {scene.direction}",

@@ -16,12 +16,10 @@ from lessons.world.scene import ACTIONS, ACTORS, COLORS
 GROUND = 0.90  # y of the ground, in frame heights
 CHANGE = 0.15  # seconds: how gradually one action becomes another (scale of the sigmoid)
 
-
 # What makes an action, all of it blended when one becomes another. Cadence stays below 1.4 Hz:
 # at 8 frames per second a faster gait would seem to run backwards.
 PARAMETERS = ("cadence", "speed", "duty", "lift", "kick", "bounce", "leap", "lean",
               "swing", "elbow", "raise", "wave", "offset", "spread")
-
 
 STYLES = torch.tensor([
     # Hz  frames/s duty lift  kick  bounce leap  lean  swing elbow raise wave offset spread
@@ -32,12 +30,10 @@ STYLES = torch.tensor([
     [1.30, 0.00, 0.60, 0.00, 0.00, 0.000, 0.00, 0.00, 0.00, 0.15, 0.0, 1.0, 0.50, 0.07],  # wave
 ])
 
-
 # height (frame heights), hip, shoulder, head centre, head radius (body heights)
 BUILDS = torch.tensor([[0.63, 0.49, 0.79, 0.90, 0.078],   # man
                        [0.59, 0.49, 0.77, 0.88, 0.080],   # woman
                        [0.44, 0.42, 0.66, 0.84, 0.140]])  # child
-
 
 CLOTHES = torch.tensor([[230, 60, 45], [55, 115, 255], [40, 190, 90], [250, 215, 50]]) / 255.0
 SKIN, SHOE, HAIR = (torch.tensor(rgb) / 255.0
@@ -161,10 +157,10 @@ def capsules(motion, t):
     crouch = torch.sin(math.pi * (u / p["duty"]).clamp(max=1))
     rise = p["bounce"] * torch.cos(2 * math.pi * step) + p["leap"] * (flight - 0.4 * crouch)
     hip = torch.stack([0 * rise, hip_y - 0.012 - p["bounce"] + rise], -1)  # (N, T, 2)
-    spine = torch.stack([torch.sin(p["lean"]), torch.cos(p["lean"])], -1)
+    spine, neck = (torch.stack([torch.sin(angle), torch.cos(angle)], -1)
+                   for angle in (p["lean"], p["lean"] * 0.8))
     shoulder = hip + spine * (shoulder_y - hip_y)[..., None]
-    head = hip + torch.stack([torch.sin(p["lean"] * 0.8), torch.cos(p["lean"] * 0.8)], -1) \
-        * (head_y - hip_y)[..., None]
+    head = hip + neck * (head_y - hip_y)[..., None]
 
     parts = []  # (start, end, radius at start, radius at end, colour)
     near, far, dim = motion.clothes, motion.clothes * 0.5, 0.5
@@ -220,9 +216,9 @@ def capsules(motion, t):
     add(head + nose, head + nose * 1.15, 0.024, 0.020, SKIN)
     arm(-1, near * 0.75, SKIN)  # darker, to stand out against the body
 
-    ends = torch.stack([part[0] for part in parts], 2)   # (N, T, K, 2, 2)
-    radii = torch.stack([part[1] for part in parts], 2)  # (N, T, K, 2)
-    colors = torch.stack([part[2] for part in parts], 1)  # (N, K, 3)
+    ends, radii, colors = zip(*parts, strict=True)
+    ends, radii = torch.stack(ends, 2), torch.stack(radii, 2)  # (N, T, K, 2, 2), (N, T, K, 2)
+    colors = torch.stack(colors, 1)                            # (N, K, 3)
     height = motion.height[:, None, None, None]
     way = motion.start[:, None] + motion.integral(1, t)  # (N, T), for a walk to the right
     side = motion.side[:, None, None, None]

@@ -1,5 +1,4 @@
-"""Where each point of a drawn figure goes from frame to frame: the exact flow of the theatre.
-"""
+"""Where each point of a drawn figure goes from frame to frame: the exact flow of the theatre."""
 
 import numpy as np
 import torch
@@ -8,7 +7,6 @@ from lessons.signals.clip import FPS
 from lessons.world import figures
 
 
-# Where a film goes: flow ------------------------------------------------------------------------
 def front(ends, radii, points):
     """Which capsule is in front at each point, and how deep the point lies in the figure.
 
@@ -66,8 +64,10 @@ def exact_flow(motion, size=48, frames=16, margin=0.5):
     return torch.stack(flows).view(*shape, 2), torch.stack(seen).view(shape)
 
 
-def drawn(motion, frames=16, size=48):
+def drawn(motion, frames=16, size=48, fps=FPS):
     """The films of how actors move (`figures.Motion`): uint8 (N, T, H, W, 3)."""
-    ends, radii, colors = figures.capsules(motion, torch.arange(frames) / FPS)
-    return np.stack([figures.draw(end, radius, color.expand(frames, -1, -1), size).numpy()
-                     for end, radius, color in zip(ends, radii, colors, strict=True)])
+    ends, radii, colors = figures.capsules(motion, torch.arange(frames) / fps)
+    films = np.empty((len(ends), frames, size, size, 3), np.uint8)
+    for film, end, radius, color in zip(films, ends, radii, colors, strict=True):
+        film[:] = figures.draw(end, radius, color.expand(frames, -1, -1), size)
+    return films

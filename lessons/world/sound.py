@@ -12,8 +12,6 @@ from lessons.world.scene import MUSIC
 
 # seconds a note, lowest note in Hz, the pattern in semitones above it, loudness
 CALM = (0.5, 130.8, (0, 7, 4, 7), 0.16)                         # slow, from C3, soft
-
-
 CHEERFUL = (0.1667, 523.3, (0, 4, 7, 12, 7, 4, 9, 12), 0.13)    # three times as fast, from C5
 
 

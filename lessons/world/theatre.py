@@ -17,10 +17,10 @@ from lessons.engine.checkpoints import write_whole
 from lessons.errors import CourseError, nearest
 from lessons.signals.windows import to_middle
 from lessons.world import captions, figures, sound
+from lessons.world.flow import drawn
 from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, DRAWN, MUSIC, Scene
 
 __all__ = ["Clips", "Scene", "Theatre", "is_heldout"]
-CHUNK = 2  # clips drawn at once: few enough for the processor's cache
 
 
 def is_heldout(scene):
@@ -149,7 +149,7 @@ class Theatre:
             self.sample_rate)
         words = np.random.default_rng([seed, 3])
         return Clips(
-            video=self._draw(motion), audio=audio.numpy(),
+            video=drawn(motion, self.frames, self.size, self.fps), audio=audio.numpy(),
             captions=[captions.describe(scene, words, language) for scene in scenes],
             scenes=scenes,
             footfalls=[seconds[clip == i].double().numpy() for i in range(len(scenes))],
@@ -165,18 +165,6 @@ class Theatre:
         """What a seed decides for n clips: float32 (n, 8) in [0, 1), see Motion and music."""
         rng = np.random.default_rng([seed, 2])
         return torch.from_numpy(rng.random((n, 8)).astype(np.float32))
-
-    def _draw(self, motion):
-        """All frames of all clips: uint8 (N, T, H, W, 3)."""
-        ends, radii, colors = figures.capsules(motion, torch.arange(self.frames) / self.fps)
-        N, T, K = ends.shape[:3]
-        video = np.empty((N, T, self.size, self.size, 3), np.uint8)
-        for i in range(0, N, CHUNK):
-            part = slice(i, i + CHUNK)
-            frames = figures.draw(ends[part].flatten(0, 1), radii[part].flatten(0, 1),
-                                  colors[part].repeat_interleave(T, 0), self.size)
-            video[part] = frames.view(-1, T, self.size, self.size, 3).numpy()
-        return video
 
 
 def _random_scene(rng):

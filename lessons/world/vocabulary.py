@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
@@ -17,40 +18,33 @@ from lessons.world.scene import ACTIONS, ACTORS, COLORS, DIRECTIONS, DRAWN, MUSI
 # What the judge of films reads, each with its values. A film with one action ends as it began.
 ATTRIBUTES = {"actor": ACTORS, "color": COLORS, "first": ACTIONS, "last": ACTIONS,
               "direction": DIRECTIONS}
-
-
 SEEN = ("actor", "color", "direction")  # those of them that the judge of first frames reads
+MEANINGS = ATTRIBUTES | {"music": MUSIC}  # columns of `meanings`, each with its values
+OPEN = -1  # in place of an index: left open by the caption
 
 
 def truth(scenes):
     """What a perfect judge would read: dict attribute -> indices (N,) into its values."""
-    said = {"actor": [s.actor for s in scenes], "color": [s.color for s in scenes],
-            "first": [s.actions[0] for s in scenes], "last": [s.actions[-1] for s in scenes],
-            "direction": [s.direction for s in scenes]}
-    return {name: torch.tensor([ATTRIBUTES[name].index(value) for value in values])
-            for name, values in said.items()}
-
-
-def asked_seen(texts):
-    """What N captions say of what a first frame shows: as `asked`, for each of SEEN: (N, 3)."""
-    return asked(texts)[:, [list(ATTRIBUTES).index(name) for name in SEEN]]
+    rows = torch.tensor([_indices(scene, ATTRIBUTES) for scene in scenes])     # (N, attributes)
+    return dict(zip(ATTRIBUTES, rows.T, strict=True))
 
 
 def asked(texts, attributes=ATTRIBUTES):
     """What N captions say: for each of attributes (a dict like ATTRIBUTES, of which "music" may be
     one) the index of its value, -1 where it is left open, in a tensor (N, attributes)."""
-    rows = []
-    for text in texts:
-        said = captions.parse(text)
-        wish = {"actor": said.actor, "color": said.color, "first": said.actions[0],
-                "last": said.actions[-1], "direction": said.direction, "music": said.music}
-        rows.append([-1 if wish[name] is None else values.index(wish[name])
-                     for name, values in attributes.items()])
-    return torch.tensor(rows)
+    return torch.tensor([_indices(captions.parse(text), attributes) for text in texts])
 
 
-MEANINGS = ATTRIBUTES | {"music": MUSIC}  # columns of `meanings`, each with its values
-OPEN = -1  # in `meanings`: left open by the caption
+def _indices(said, attributes):
+    """The index of what a Scene or a Reading says for each of attributes, OPEN for nothing."""
+    values = vars(said) | {"first": said.actions[0], "last": said.actions[-1]}
+    return [OPEN if values[name] is None else known.index(values[name])
+            for name, known in attributes.items()]
+
+
+def asked_seen(texts):
+    """What N captions say of what a first frame shows: as `asked`, for each of SEEN: (N, 3)."""
+    return asked(texts, {name: ATTRIBUTES[name] for name in SEEN})
 
 
 def _written():
@@ -95,7 +89,7 @@ def _not_learnt(text, word, vocabulary):
 
 def meanings(texts):
     """What captions say: int64 (N, 6), an index into the values of each of MEANINGS, or OPEN."""
-    return asked(texts, MEANINGS)                                    # (N, 6)
+    return asked(texts, MEANINGS)
 
 
 class CaptionSampler:
@@ -138,9 +132,8 @@ def verbs(texts):
     (N, 2, L), for the first and the second action, which may not be there."""
     actions = {word for lexicon in captions.LEXICON.values()
                for word, (kind, _) in lexicon.items() if kind == "action"}
-    rows = [[word in actions for word in captions.tokens(text)] for text in texts]
-    length = max(map(len, rows))
-    there = torch.tensor([row + [False] * (length - len(row)) for row in rows])  # (N, L)
+    there = pad_sequence([torch.tensor([word in actions for word in captions.tokens(text)])
+                          for text in texts], batch_first=True)                # (N, L)
     which = there.cumsum(1)                                                    # 1, then 2
     return torch.stack([there & (which == 1), there & (which == 2)], 1)        # (N, 2, L)
 

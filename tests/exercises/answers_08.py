@@ -39,24 +39,24 @@ def _but(**other):
 def _in_place(place):
     place = place.clone()
     for k in range(1, len(place)):
-        if place[k].max() - place[k].min() > 1 - 2 * 0.2:
+        if place[k].max() - place[k].min() > 1 - 2 * 0.26:
             continue
         place[k] += place[k - 1, -1] - place[k, 0]
-        place[k] += max(0.0, 0.2 - float(place[k].min()))
-        place[k] -= max(0.0, float(place[k].max()) - 0.8)
+        place[k] += max(0.0, 0.26 - float(place[k].min()))
+        place[k] -= max(0.0, float(place[k].max()) - 0.74)
     return place
 
 
 def _in_numpy(place):
     shots = [place[0].numpy()]
     for way in place[1:].numpy():
-        least, most = 0.2 - way.min(), 0.8 - way.max()
+        least, most = 0.26 - way.min(), 0.74 - way.max()
         shift = np.clip(shots[-1][-1] - way[0], least, most) if least <= most else 0
         shots.append(way + shift)
     return np.stack(shots)
 
 
-def _min_max(place, margin=0.2, end=lambda shots: shots[-1][-1], order=True, keep=False):
+def _min_max(place, margin=0.26, end=lambda shots: shots[-1][-1], order=True, keep=False):
     shots = [place[0]]
     for way in place[1:]:
         wish = float(end(shots) - way[0])
@@ -143,10 +143,10 @@ WRONG = {
             lambda before, said: _or(before, said).actor,
             lambda before, said: _but(actions=said.actions[::-1])(before, said),
             lambda before, said: _but(actor=before.actor)(before, said)],
-    "8.2": [_own_place, lambda p: _min_max(p, 0.1), lambda p: _min_max(p, 0.25),
+    "8.2": [_own_place, lambda p: _min_max(p, 0.1), lambda p: _min_max(p, 0.3),
             lambda p: _min_max(p, end=lambda shots: shots[-1].mean()),
             lambda p: _min_max(p, keep=True), lambda p: _min_max(p, end=lambda s: s[-1].max()),
-            lambda p: _min_max(p)[1:], lambda p: _min_max(p).clamp(0.2, 0.8),
+            lambda p: _min_max(p)[1:], lambda p: _min_max(p).clamp(0.26, 0.74),
             lambda p: p - p[:, :1] + p[0, -1], lambda p: _min_max(p).flip(1),
             lambda p: torch.cat([p[:1], _min_max(p[:-1])])],
     "8.3": [_empties, _even, lambda w, b, n, m: b.join(w),
