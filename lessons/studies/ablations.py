@@ -123,8 +123,8 @@ def measure_consistency(shared, variant, seed, steps, films, captions):
                                        for weight in part.parameters())}
 
 
-CONSISTENCY = Study("consistency", [CONSISTENCY_GAMES] * 2,
-                    {"steps": 800, "films": 8000, "captions": 128}, measure_consistency, prepare)
+CONSISTENCY = Study("consistency", [CONSISTENCY_GAMES] * 3,
+                    {"steps": 400, "films": 4000, "captions": 96}, measure_consistency, prepare)
 
 
 # Lesson 8: the ideas of all lessons, taken away one by one --------------------------------------

@@ -239,7 +239,14 @@ def twin_error(judge, scenes, film):
     return consistency.warping_error(film, *exact_flow(twins, film.shape[2]))
 
 
-RATIOS = ("dynamics", "flicker", "jerk", "leap", "warp")  # quoted as shares of real films
+def own_error(film):
+    """The warping error of films under the flow that they show themselves, where a figure is."""
+    empty = figures.stage(film.shape[2]).numpy().astype(int)
+    there = abs(film[:, :-1] - empty).max(-1) > 24                       # (N, T - 1, H, W)
+    return consistency.warping_error(film, consistency.matched_flow(film), torch.from_numpy(there))
+
+
+RATIOS = ("dynamics", "flicker", "jerk", "leap", "warp", "own warp")  # quoted as shares of real films
 
 
 def score_consistency(make, n=512, seed=70_000):
@@ -263,13 +270,14 @@ def _consistency(films, n, seed):
     judge, mixed = gait.phase_judge(), films(theatre.all_scenes(n, seed))
     curves = cadence_curves(judge, films(change_scenes(240)))
     scenes = gait.stepping_scenes(32, seed)
+    steps = films(scenes)
     stands = [Scene(actor, color, ("stand",), direction)
               for actor in ACTORS for color in COLORS for direction in DIRECTIONS]
     scores = {name: OF_VIDEO[name](mixed) for name in ("dynamics", "flicker", "jerk")} | {
         "same actor": gait.same_actor(*gait.read_frames(judge, mixed)[1:]).float().mean(),
         "inside": consistency.inside(curves, *cadence_band()).float().mean(),
         "leap": consistency.leap(curves).mean(),
-        "warp": twin_error(judge, scenes, films(scenes)),
+        "warp": twin_error(judge, scenes, steps), "own warp": own_error(steps),
         "restless": consistency.restless(films(stands)).mean()}
     return {name: float(value) for name, value in scores.items()}
 
