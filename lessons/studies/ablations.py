@@ -124,7 +124,7 @@ def measure_consistency(shared, variant, seed, steps, films, captions):
 
 
 CONSISTENCY = Study("consistency", [CONSISTENCY_GAMES] * 3,
-                    {"steps": 400, "films": 4000, "captions": 96}, measure_consistency, prepare)
+                    {"steps": 300, "films": 4000, "captions": 64}, measure_consistency, prepare)
 
 
 # Lesson 8: the ideas of all lessons, taken away one by one --------------------------------------
