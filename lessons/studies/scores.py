@@ -246,7 +246,7 @@ def own_error(film):
     return consistency.warping_error(film, consistency.matched_flow(film), torch.from_numpy(there))
 
 
-RATIOS = ("dynamics", "flicker", "jerk", "leap", "warp", "own warp")  # quoted as shares of real films
+RATIOS = ("dynamics", "flicker", "jerk", "leap", "warp", "own warp")  # as shares of real ones
 
 
 def score_consistency(make, n=512, seed=70_000):
