@@ -124,7 +124,7 @@ def measure_consistency(shared, variant, seed, steps, films, captions):
 
 
 CONSISTENCY = Study("consistency", [CONSISTENCY_GAMES] * 3,
-                    {"steps": 300, "films": 4000, "captions": 64}, measure_consistency, prepare)
+                    {"steps": 800, "films": 8000, "captions": 128}, measure_consistency, prepare)
 
 
 # Lesson 8: the ideas of all lessons, taken away one by one --------------------------------------
@@ -194,13 +194,9 @@ def films_of_others(texts, count=1, seed=0):
 REFERENCES = {"real films": real_films, "real films of other captions": films_of_others}
 
 
-def real_ideas():
-    """`idea_scores` of REFERENCES."""
-    return {name: idea_scores(film) for name, film in REFERENCES.items()}
-
-
 ABLATION = Study("ablation", [list(IDEA_GAMES)] * 3, {"steps": 1200, "films": 8000}, measure_idea,
-                 prepare_ideas, real_ideas)
+                 prepare_ideas, lambda: {name: idea_scores(film) for name, film
+                                         in REFERENCES.items()})
 
 
 def ranges_apart(whole, without):

@@ -16,8 +16,8 @@ from lessons.engine.weights import DATA
 class Study:
     """A comparison of variants on one budget.
 
-    name: of its file in data/. seeds: for each seed, 0 and up, the names of the variants that are
-    trained with it. settings: what all runs share, such as {"steps": 1000}.
+    name: of its file in data/. seeds: for each seed, 0 and up, the names of its variants.
+    settings: what all runs share, such as {"steps": 1000}.
     measure(shared, variant, seed, **settings) -> the scores of one run, a dict.
     prepare(**settings) -> `shared`: what takes long and serves all runs.
     references() -> name -> scores: what the variants stand between, such as real films.
@@ -52,20 +52,16 @@ class Study:
 
     def run(self):
         """Go on with the results in data/, and write them there."""
-        path = _path(self.name)
+        path = DATA / f"{self.name}.json"
         self.compare(stored(self.name) if path.exists() else None, lambda results: write_whole(
             path, (json.dumps(results, ensure_ascii=False) + "\n").encode()))
 
 
 def stored(name):
     """The results of the study of this name, as `Study.compare` describes them."""
-    return json.loads(_path(name).read_text(encoding="utf-8"))
+    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def rounded(scores):
     """A dict of numbers with four digits after the point."""
     return {name: round(float(value), 4) for name, value in scores.items()}
-
-
-def _path(name):
-    return DATA / f"{name}.json"
