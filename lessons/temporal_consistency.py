@@ -110,10 +110,10 @@ def matched_flow(film, reach=6, window=5):
 def go_on(model, chapters, seed=0, tries=32):
     """Paths longer than those of the game: each chapter is joined where the last one ended.
 
-    model: a `text_to_video.FilmModel`; chapters: lists of N captions each, of the same actors, who
-    stay those of the first list. Of each later chapter `tries` films are made, which begin with
-    another foot or another part of the step. `join` finds where one of them goes on best. Returns
-    paths (N, T, D) as the decoder takes them: T = 16, and 9 for each chapter after the first.
+    model: a `text_to_video.FilmModel`; chapters: lists of N captions each; the actors stay those of
+    the first. Of each later chapter `tries` films are made, which begin in different parts of the
+    step; `join` goes on with one. Returns paths (N, T, D) as the decoder takes them: T = 16, and 9
+    for each chapter after the first.
     """
     z = torch.randn(len(chapters[0]), video.LATENT, generator=torch.Generator().manual_seed(seed))
     whole = model.generator(z, model.encode(chapters[0]))                      # (N, T, D)

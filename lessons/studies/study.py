@@ -1,8 +1,5 @@
-"""A study trains variants of a model with several seeds, and stores what was measured of each.
-
-What it finds is written to data/NAME.json whole after each run, so that a study that was cut goes
-on where it stopped.
-"""
+"""A study trains variants of a model with several seeds and writes what it measured of each to
+data/NAME.json, after each run, so that one that was cut goes on where it stopped."""
 
 import json
 from collections.abc import Callable
@@ -31,11 +28,10 @@ class Study:
     references: Callable = dict
 
     def compare(self, results=None, write=None):
-        """Train and measure what is missing in `results`; returns the results, a dict.
+        """Train and measure what is missing in the results of an earlier call, if any.
 
-        "settings", "references", and "runs": a list with a dict a run, its "variant", its "seed"
-        and its scores. results: of an earlier call, to go on from, unless its settings were others.
-        write(results): called after each run.
+        Returns a dict: "settings", "references", and "runs", a list of dicts with a run's
+        "variant", "seed" and scores. write(results): called after each run.
         """
         if not results or results["settings"] != self.settings:
             results = {"settings": self.settings, "references": self.references(), "runs": []}
