@@ -74,7 +74,7 @@ def with_change(paths):
 
 
 def shifted(heard, seen, k):
-    """Two pairs of T - k frames: one in time, and one whose picture comes k frames too early.
+    """Two pairs of T - k frames: one in time, and one whose picture comes k frames too late.
 
     heard, seen: frames of sound and of picture (N, T, .) that belong together. The sound of both
     pairs is the same, and nothing is rolled round: a seam would give the second pair away.
@@ -90,7 +90,7 @@ class SoundDiscriminator(nn.Module):
 
     forward: levels (N, B, C), captions (N, L), paths (N, T, D) -> logits (N,), the sum of both;
     then, for `MusicAndShift`, a vector of the sound and one of the caption, (N, 64) each, and the
-    second logit (N,) twice: with the path in its place, and with a path that is early or late.
+    second logit (N,) twice: with the path in its place, and with a path that is late.
     shifted: see `shifted`, the place for your own.
     """
 
@@ -111,11 +111,11 @@ class SoundDiscriminator(nn.Module):
         whole = self.sum_up(self.near(heard).flatten(1))                       # (N, 192)
         _, _, sentence = self.text(ids)                                        # (N, 64)
         seen = with_change(paths)                                              # (N, T, 2 D)
-        own, early = self.shifted(heard, seen, int(torch.randint(1, 9, ())))
+        own, late = self.shifted(heard, seen, int(torch.randint(1, 9, ())))
         logits = self.fits(whole, sentence)
         if self.joint:
             logits = logits + self.together(heard, seen)
-        return logits, self.match(whole), sentence, self.together(*own), self.together(*early)
+        return logits, self.match(whole), sentence, self.together(*own), self.together(*late)
 
     def together(self, heard, seen):
         """Frames of a sound (N, T, .) and of a path (N, T, .) -> do they belong together? (N,)"""
@@ -140,7 +140,7 @@ class MusicAndShift:
     """What is added to the adversarial losses of sound.
 
     The discriminator must match sounds with captions by their music, and must tell a pair in time
-    from one whose picture is early. The generator must match, too, and its pairs of sounds from one
+    from one whose picture is late. The generator must match, too, and its pairs of sounds from one
     cause must have a small energy score. shift, energy: weights, 0 to leave a part out.
     """
 
@@ -148,8 +148,8 @@ class MusicAndShift:
         self.shift, self.energy = shift, energy
 
     def discriminator(self, more, conditions):
-        _, _, own, early = more
-        return self.matching(more, conditions) + self.shift * F.softplus(early - own).mean()
+        _, _, own, late = more
+        return self.matching(more, conditions) + self.shift * F.softplus(late - own).mean()
 
     def generator(self, real, fake, more, conditions):
         loss = 0.3 * self.matching(more, conditions)
@@ -219,10 +219,13 @@ def sync(heard, seen, within=1 / FPS):
 
 
 def lags(heard, seen):
-    """From each moment heard to the nearest that is seen in its clip, in seconds, one array: above
+    """From the nearest moment seen in its clip to each that is heard, in seconds, one array: above
     0 where the sound is late. Clips in which nothing is seen have none."""
-    found = [one[:, None] - other for one, other in zip(heard, seen, strict=True) if len(other)]
-    return np.concatenate([row[np.arange(len(row)), np.abs(row).argmin(1)] for row in found])
+    found = []
+    for one, other in zip(heard, seen, strict=True):
+        for moment in one if len(other) else []:
+            found.append(moment - other[np.abs(np.subtract(other, moment)).argmin()])
+    return np.array(found)
 
 
 def av_align(heard, seen, within=1 / FPS):

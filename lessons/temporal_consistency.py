@@ -4,6 +4,7 @@ Axes: N films, T frames of each, H and W pixels, F frames of any films, D number
 frame of a path.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -84,15 +85,35 @@ def warping_error(film, flow, visible):
     return float(gap[visible.flatten(0, 1)].mean())
 
 
+def matched_flow(film, reach=6, window=5):
+    """The flow as a film itself shows it, for films of which nobody knows where they go.
+
+    Block matching: of all shifts by up to `reach` pixels each pixel takes that at which the window
+    around it differs least from the next frame; of equally good ones the shortest. uint8
+    (N, T, H, W, 3) -> (N, T - 1, H, W, 2), in whole pixels, x then y.
+    """
+    frames = torch.as_tensor(film).permute(0, 1, 4, 2, 3).float() / 255        # (N, T, 3, H, W)
+    now, then = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
+    (H, W), wide = now.shape[2:], F.pad(then, [reach] * 4, mode="replicate")
+    flow, least = torch.zeros(len(now), H, W, 2), torch.full((len(now), H, W), torch.inf)
+    for x, y in sorted(itertools.product(range(-reach, reach + 1), repeat=2),
+                       key=lambda shift: shift[0] ** 2 + shift[1] ** 2):
+        there = wide[:, :, reach + y:reach + y + H, reach + x:reach + x + W]
+        gap = F.avg_pool2d((now - there).abs().mean(1), window, 1, window // 2)    # (F, H, W)
+        flow[gap < least - 1e-4] = torch.tensor([x, y]).float()
+        least = torch.minimum(least, gap)
+    return flow.unflatten(0, (len(film), -1))                                  # (N, T - 1, H, W, 2)
+
+
 # Longer films -----------------------------------------------------------------------------------
 @torch.no_grad()
 def go_on(model, chapters, seed=0, tries=32):
     """Paths longer than those of the game: each chapter is joined where the last one ended.
 
-    model: a `text_to_video.FilmModel`; chapters: lists of N captions each, of the same actors, who
-    stay those of the first list. Of each later chapter `tries` films are made, which begin with
-    another foot or another part of the step. `join` finds where one of them goes on best. Returns
-    paths (N, T, D) as the decoder takes them: T = 16, and 9 for each chapter after the first.
+    model: a `text_to_video.FilmModel`; chapters: lists of N captions each; the actors stay those of
+    the first. Of each later chapter `tries` films are made, which begin in different parts of the
+    step; `join` goes on with one. Returns paths (N, T, D) as the decoder takes them: T = 16, and 9
+    for each chapter after the first.
     """
     z = torch.randn(len(chapters[0]), video.LATENT, generator=torch.Generator().manual_seed(seed))
     whole = model.generator(z, model.encode(chapters[0]))                      # (N, T, D)

@@ -21,6 +21,7 @@ from lessons.studies.scores import (
     cadence_band,
     cadence_curves,
     change_scenes,
+    own_error,
     score_consistency,
     twin_error,
 )
@@ -114,6 +115,26 @@ def test_a_twin_does_what_the_film_shows(judge):
     assert abs(flow.drawn(twin).astype(float) - film).mean() < 1.5     # of 255
     exact = consistency.warping_error(film, *flow.exact_flow(Theatre().motion(scenes, 8)))
     assert exact < twin_error(judge, scenes, film) < 1.5 * exact
+
+
+def test_the_flow_that_a_film_shows_is_found_to_the_pixel():
+    film = np.random.default_rng(0).integers(0, 255, (2, 3, 20, 24, 3), np.uint8)
+    film[:, 1] = np.roll(film[:, 0], (2, -1), (1, 2))   # two pixels down, one to the left
+    film[:, 2] = film[:, 1]
+    flow = consistency.matched_flow(film)[:, :, 6:-6, 6:-6]
+    assert flow.shape == (2, 2, 8, 12, 2)
+    assert (flow[:, 0] == torch.tensor([-1.0, 2.0])).all() and not flow[:, 1].any()
+
+
+def test_the_flow_that_a_film_shows_excuses_what_the_exact_flow_finds():
+    scenes = change_scenes(8)
+    films, exact = trial_films.spoilt(scenes, 3), exact_flow(Theatre().motion(scenes, 3))
+    own = {name: own_error(film) for name, film in films.items()}
+    assert own["frozen"] < 1e-6 and own["light flickers"] > 1.2 * own["as it is"]
+    for name in ("trembles", "a wrong step"):
+        assert own[name] < 1.1 * own["as it is"]
+        assert consistency.warping_error(films[name], *exact) > \
+            2 * consistency.warping_error(films["as it is"], *exact)
 
 
 # What each ruler sees -------------------------------------------------------------------------
@@ -274,6 +295,7 @@ def test_the_stored_comparison_is_of_these_variants():
     assert [run["variant"] for run in results["runs"] if run["seed"] == 0] == \
         ablations.CONSISTENCY_GAMES
     keys = {"two", "inside", "restless", "seconds", "parameters", *RATIOS}
+    keys -= {"own warp"}  # younger than the first seed
     assert all(keys <= set(run) for run in results["runs"])
 
 

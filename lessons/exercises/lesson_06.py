@@ -195,7 +195,7 @@ def _after_each_other(times):
 
 
 Exercise("6.4", ours=temporal_consistency.pick, cases=_sparse,
-         observe=both("tensor of frames", "tensor of gaps"), trained=True, used=False, mistakes=[
+         observe=both("tensor of frames", "tensor of gaps"), trained=True, mistakes=[
     ("These are the times themselves: a gap is how much later one frame is than the one before.",
      _picked(lambda times: times.float())),
     ("You counted the gaps from the first frame: each is counted from the frame before it.",

@@ -1,5 +1,5 @@
 """Checks of lesson 7: a spectrogram, phases that are kept, pairs that are out of time, moments that
-belong together, and a score that stands empty lists."""
+belong together, lags to mend, and a score that stands empty lists."""
 
 import math
 
@@ -109,9 +109,9 @@ def _pairs(answer, *given):
             or isinstance(result[0], torch.Tensor):
         raise CourseError("Return two pairs, (sound, picture) and (sound, picture): first the one "
                           "in time.")
-    (sound, picture), (other, early) = result
+    (sound, picture), (other, late) = result
     return Seen({"sound of the first pair": sound, "picture of the first pair": picture,
-                 "sound of the second pair": other, "picture of the second pair": early})
+                 "sound of the second pair": other, "picture of the second pair": late})
 
 
 Exercise("7.3", ours=audio.shifted, cases=_frames, observe=_pairs, used=False,
@@ -120,7 +120,7 @@ Exercise("7.3", ours=audio.shifted, cases=_frames, observe=_pairs, used=False,
      "discriminator would learn to see the seam.", lambda h, s, k: ((h, s), (h, s.roll(k, 1)))),
     ("Both pairs are in time: cut the picture of the second at the other end.",
      lambda h, s, k: ((h[:, k:], s[:, k:]), (h[:, k:], s[:, k:]))),
-    ("In your second pair the picture comes late: the sound must lose its first k frames, and the "
+    ("In your second pair the picture comes early: the sound must lose its first k frames, and the "
      "picture its last k.", lambda h, s, k: ((h[:, :-k], s[:, :-k]), (h[:, :-k], s[:, k:]))),
     ("The first pair has all T frames and the second T - k: a discriminator could count. Cut both.",
      lambda h, s, k: ((h, s), (h[:, k:], s[:, :-k]))),
@@ -244,6 +244,82 @@ Exercise("7.4", ours=audio.hits, cases=_moments, mistakes=[
 
 
 # 7.5 -------------------------------------------------------------------------------------------
+def _clips():
+    """Moments of several clips; in some nothing is seen or heard, in others the nearest is the
+    first, the last, earlier or later. No moment has two that are equally near."""
+    cases = [([[0.5]], [[0.4]]), ([[0.3], [0.9]], [[0.5], [0.1, 0.8, 1.5]]),
+             ([[0.2, 1.0], [0.7], []], [[0.9], [], [0.4]]), ([[0.1, 0.6]], [[1.7, 1.9]])]
+    for k in range(4):
+        rows = np.random.default_rng(seed(k))
+        cases.append(tuple([sorted(rows.uniform(0, 2, n).round(4).tolist()) for n in sizes]
+                           for sizes in ((3, 5, 2, 4), (4, 0, 6, 1))))
+    return [tuple([np.array(row, dtype=float) for row in part] for part in case) for case in cases]
+
+
+def _stale(start=0.0, sign=-1, again="never"):
+    """The broken code; again: how often it begins its search anew."""
+    def wrong(heard, seen):
+        found, nearest = [], start
+        for one, other in zip(heard, seen, strict=True):
+            for moment in one:
+                nearest = start if again == "moment" else nearest
+                for footfall in other:
+                    if abs(footfall - moment) < abs(nearest - moment):
+                        nearest = footfall
+                found.append(sign * (moment - nearest))
+        return np.array(found)
+    return wrong
+
+
+def _to(choose, lag=lambda moment, other: moment - other, empty=()):
+    """Lags to the footfall that choose(footfalls, moment) gives, if any."""
+    def wrong(heard, seen):
+        found = []
+        for one, other in zip(heard, seen, strict=True):
+            for moment in one:
+                near = choose(other, moment) if len(other) else empty
+                found += [lag(moment, near[0])] if len(near) else []
+        return np.array(found)
+    return wrong
+
+
+def _near(other, moment):
+    return other[np.abs(other - moment).argsort()]
+
+
+Exercise("7.5", ours=audio.lags, cases=_clips, mistakes=[
+    ("This is the broken code as it was: three things are wrong in it.", _stale()),
+    ("The sign is right now. `nearest` is still the footfall of an earlier moment, perhaps of "
+     "another clip: begin each search anew, with a footfall of this clip.", _stale(sign=1)),
+    ("Above 0 must mean that the sound is late: what is heard minus what is seen.",
+     _to(_near, lambda moment, other: other - moment)),
+    ("Each search begins at second 0, where no foot has landed: begin with a footfall of this "
+     "clip.", _stale(sign=1, again="moment")),
+    ("Each search begins at second 0, where no foot has landed, and the sign is still wrong.",
+     _stale(again="moment")),
+    ("A clip in which nothing is seen has no lags: yours has a number for it.",
+     _to(_near, empty=(0.0,))),
+    ("Yours has a nan or an infinite number where nothing is seen: such a clip has no lags.",
+     _stale(math.inf, 1, "moment")),
+    ("You look at footfalls that come later only: the nearest may have been before.",
+     _to(lambda other, moment: other[other >= moment])),
+    ("You look at footfalls that came before only: the nearest may come later.",
+     _to(lambda other, moment: other[other <= moment][::-1])),
+    ("You always take the first footfall of the clip: take the nearest.",
+     _to(lambda other, moment: other)),
+    ("This is how far away the nearest is, without a sign: below 0 the sound is early.",
+     _to(_near, lambda moment, other: abs(moment - other))),
+    ("This is the farthest footfall.", _to(lambda other, moment: _near(other, moment)[::-1])),
+    ("These are milliseconds: seconds are asked for.",
+     _to(_near, lambda moment, other: 1000 * (moment - other))),
+    ("This is the lag from each footfall to the nearest sound: one for each moment heard is asked "
+     "for.", lambda heard, seen: -audio.lags(seen, heard)),
+    ("This is the mean: the histogram needs each lag.",
+     lambda heard, seen: audio.lags(heard, seen).mean()),
+])
+
+
+# 7.6 -------------------------------------------------------------------------------------------
 def _lists():
     return [([0.1, 0.5, 0.9], [0.12, 0.93]), ([0.1], [0.8, 1.2]), ([], [0.4]), ([0.4], []),
             ([], []), ([0.2, 0.7], [0.2, 0.7]), ([0.2, 0.6, 1.0, 1.4], [0.25, 1.38, 1.9]),
@@ -263,7 +339,7 @@ def _union(a, b, pairs):
     return a + b - pairs
 
 
-Exercise("7.5", ours=audio.av_align, cases=_lists, mistakes=[
+Exercise("7.6", ours=audio.av_align, cases=_lists, mistakes=[
     ("Hits are counted twice below: they are in both lists, so the union is heard + seen - hits.",
      _over(lambda a, b, pairs: a + b)),
     ("You divide by what is heard alone: a film with one right step and ten missing ones would be "

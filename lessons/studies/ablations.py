@@ -123,7 +123,7 @@ def measure_consistency(shared, variant, seed, steps, films, captions):
                                        for weight in part.parameters())}
 
 
-CONSISTENCY = Study("consistency", [CONSISTENCY_GAMES] * 2,
+CONSISTENCY = Study("consistency", [CONSISTENCY_GAMES] * 3,
                     {"steps": 800, "films": 8000, "captions": 128}, measure_consistency, prepare)
 
 
@@ -178,43 +178,32 @@ def measure_idea(shared, idea, seed, steps, films):
 
 
 def real_films(texts, count=1, seed=0):
-    """`Clips` of the theatre that show captions, `count` of each: the ceiling of the table."""
+    """Real films of captions, `count` of each: the ceiling of the table."""
     scenes = [captions.parse(text).complete(np.random.default_rng(seed)) for text in texts]
     return Theatre().film([scene for scene in scenes for _ in range(count)], seed + 10)
 
 
 def films_of_others(texts, count=1, seed=0):
-    """As `real_films`, but each caption with the films of the one before, and each film with the
-    sound of another: the floor of the table."""
+    """As `real_films`, but with the films and the sounds of other captions: the floor."""
     films = real_films(texts[-1:] + texts[:-1], count, seed)
     return replace(films, audio=np.roll(films.audio, 2, axis=0))
 
 
-# what the rows stand between
 REFERENCES = {"real films": real_films, "real films of other captions": films_of_others}
-
-
-def real_ideas():
-    """`idea_scores` of REFERENCES."""
-    return {name: idea_scores(film) for name, film in REFERENCES.items()}
-
-
 ABLATION = Study("ablation", [list(IDEA_GAMES)] * 3, {"steps": 1200, "films": 8000}, measure_idea,
-                 prepare_ideas, real_ideas)
+                 prepare_ideas, lambda: {name: idea_scores(film) for name, film
+                                         in REFERENCES.items()})
 
 
 def ranges_apart(whole, without):
-    """Do two lists of numbers, one a seed, lie apart? True where every number of the one is above
-    every number of the other; what overlaps may be chance."""
+    """Whether of two lists of numbers, one a seed, every one of the one is above every one of the
+    other; what overlaps may be chance."""
     return min(whole) > max(without) or max(whole) < min(without)
 
 
 def show_ablation(results):
-    """Show the table of the whole course. results: of ABLATION.
-
-    A row for each idea that is taken away, between those of real films; a frame marks what lies
-    apart from the row with all ideas (`ranges_apart`).
-    """
+    """Show the results of ABLATION as a table: a row for each idea that is taken away, between
+    those of real films. A frame marks what is apart from the row with all (`ranges_apart`)."""
     runs = {idea: [run for run in results["runs"] if run["variant"] == idea] for idea in IDEA_GAMES}
     whole, (first, last) = runs.pop("nothing"), results["references"].items()
     rows = {first[0]: [first[1]], "all ideas": whole} \

@@ -1,7 +1,5 @@
 """Lesson 3's comparison: ways to let a discriminator see the text."""
 
-from dataclasses import dataclass
-
 import torch
 
 from lessons.engine import training
@@ -27,25 +25,16 @@ from lessons.text_conditioning import (
 )
 from lessons.world import vocabulary
 
-
-@dataclass(frozen=True)
-class Way:
-    """How captions enter the game: the discriminator's head, what is added to the losses, and
-    whether the generator's words stay the random vectors that they are at the start."""
-
-    head: type
-    extra: type = None
-    frozen: bool = False
-
-
-WAYS = {"no caption": Way(Blind), "concatenation": Way(Concatenation),
-        "projection": Way(Matching),
-        "concatenation + wrong captions": Way(Concatenation, Mismatched),
-        "projection + wrong captions": Way(Matching, Mismatched),
-        "projection + contrastive": Way(Matching, Contrastive),
+# how captions enter the game -> the discriminator's head, what is added to the losses, and whether
+# the generator's words stay the random vectors that they are at the start
+WAYS = {"no caption": (Blind, None, False), "concatenation": (Concatenation, None, False),
+        "projection": (Matching, None, False),
+        "concatenation + wrong captions": (Concatenation, Mismatched, False),
+        "projection + wrong captions": (Matching, Mismatched, False),
+        "projection + contrastive": (Matching, Contrastive, False),
         # the popular shortcut has two faults; the second of these has one of them
-        "no caption, frozen words": Way(Blind, frozen=True),
-        "projection + wrong captions, frozen words": Way(Matching, Mismatched, frozen=True)}
+        "no caption, frozen words": (Blind, None, True),
+        "projection + wrong captions, frozen words": (Matching, Mismatched, True)}
 BEST = "projection + contrastive"  # what the shipped generator was trained with
 
 
@@ -53,10 +42,11 @@ def new_run(way, seed=0, device="cpu"):
     """The `training.Run` of one of WAYS before its first step."""
     if way not in WAYS:
         raise CourseError(f"There is no way '{way}'. {nearest(way, WAYS)}")
+    head, _, frozen = WAYS[way]
     torch.manual_seed(seed)
     generator = PictureGenerator()
-    generator.text.requires_grad_(not WAYS[way].frozen)
-    return training.Run(generator, PictureDiscriminator(WAYS[way].head), model=MODEL, seed=seed,
+    generator.text.requires_grad_(not frozen)
+    return training.Run(generator, PictureDiscriminator(head), model=MODEL, seed=seed,
                         device=device)
 
 
@@ -64,7 +54,7 @@ def train(way, seed=0, *, device="cpu", **how):
     """Train pictures from captions in one of WAYS; returns the Run. how: as `training.fit` takes
     it, the length for one (steps or minutes)."""
     return training.fit(new_run(way, seed, device), draw_pairs, loss=Relativistic, latent=LATENT,
-                        r1=0.5, r2=0.5, extra=WAYS[way].extra, decay=0.99, **how)
+                        r1=0.5, r2=0.5, extra=WAYS[way][1], decay=0.99, **how)
 
 
 # what each way draws for the lesson

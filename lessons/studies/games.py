@@ -130,33 +130,26 @@ class SparseFrames(FramesOnly):
         return self.fits(self.compare(seen), sentence)
 
 
-class FreshNoise(nn.Module):
+class FreshNoise(nn.Linear):
     """In the place of what the oscillator says: noise that every frame draws anew."""
 
-    def __init__(self, width=160):
-        super().__init__()
-        self.linear = nn.Linear(2 * len(priors.OVERTONES), width)
-
     def forward(self, swing):
-        return self.linear(torch.randn_like(swing))
+        return super().forward(torch.randn_like(swing))
 
 
-class EachFrame(nn.Module):
+class EachFrame(nn.Sequential):
     """In the place of the GRU: every frame by itself."""
 
-    def __init__(self, width=160):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(width, 3 * width), nn.LeakyReLU(0.2),
-                                    nn.Linear(3 * width, width))
-
     def forward(self, x):
-        return self.layers(x), None
+        return super().forward(x), None
 
 
-def independent_frames():
+def independent_frames(width=160):
     """Lesson 4's generator whose frames share only who is there: no oscillator, no GRU."""
     generator = TheatreGenerator()
-    generator.swing, generator.carry = FreshNoise(), EachFrame()
+    generator.swing = FreshNoise(generator.swing.in_features, width)
+    generator.carry = EachFrame(nn.Linear(width, 3 * width), nn.LeakyReLU(0.2),
+                                nn.Linear(3 * width, width))
     return generator
 
 

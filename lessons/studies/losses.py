@@ -3,10 +3,12 @@
 import base64
 import io
 
+import numpy as np
 import torch
 from PIL import Image
 
 from lessons import mlp_gan
+from lessons.display.show import to_pixels
 from lessons.engine import losses, training
 from lessons.judges.digits import score_digits
 from lessons.sources.downloads import mnist
@@ -43,9 +45,8 @@ def measure(_, name, seed, steps, batch):
 
 def image_strip(images):
     """Images (N, 1 or 3, H, W) in [-1, 1] side by side, as a PNG in base64."""
-    pixels = ((images + 1) * 127.5).round().byte().permute(2, 0, 3, 1).flatten(1, 2)
     file = io.BytesIO()
-    Image.fromarray(pixels.squeeze(2).numpy()).save(file, "PNG")       # (H, N W) or (H, N W, 3)
+    Image.fromarray(np.concatenate(to_pixels(images), axis=1)).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
 
 

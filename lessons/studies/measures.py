@@ -60,6 +60,7 @@ MEASURES = {
     "jerk": Measure("second difference of the figure's place", RATIO, "jerk\n/ real"),
     "leap": Measure("largest step of a cadence curve", RATIO),
     "warp": Measure("error of a frame that is warped to the next by the exact flow", RATIO),
+    "own warp": Measure("the same by the flow that the film itself shows", RATIO),
     "inside": Measure("cadence curves inside the band of real films", SHARE),
     "same actor": Measure("films in which the actor stays the same", SHARE),
     "restless": Measure("pixels that change where somebody stands", LEVEL),

@@ -26,17 +26,20 @@ def leg_sharpness(video):
     """Edges in the legs: the mean gradient over the pixels of the lower 45 % of each figure.
 
     video: uint8 (N, T, H, W, 3) of running films; divide by the number of real running films.
-    The judge cannot see legs smear, and over a whole frame it hardly counts. A figure is where
-    some colour is more than 24 of 255 away from the empty stage.
+    The judge cannot see legs smear, and over a whole frame it hardly counts.
     """
-    empty = figures.stage(video.shape[2]).numpy().astype(int)
-    figure = abs(video - empty).max(-1) > 24                                     # (N, T, H, W)
+    figure = _figure(video)                                                      # (N, T, H, W)
     rows = figure.any(3)                                                         # (N, T, H)
     y = np.arange(video.shape[2])
     top = np.where(rows, y, len(y)).min(2)                                       # (N, T)
     bottom = np.where(rows, y, 0).max(2)
     low = y >= (bottom - 0.45 * (bottom - top))[..., None]                       # (N, T, H)
     return float(measuring.gradients(video)[figure & low[..., None]].mean())
+
+
+def _figure(video):
+    """Where a figure is, bool (N, T, H, W): some colour is more than 24 of 255 off the stage's."""
+    return abs(video - figures.stage(video.shape[2]).numpy().astype(int)).max(-1) > 24
 
 
 # What all scorers share -------------------------------------------------------------------------
@@ -130,7 +133,7 @@ def _legs(make, theatre, seed, films=64):
 # Pictures and their discriminator ---------------------------------------------------------------
 @functools.lru_cache(4)
 def fresh_pictures(n, seed=30_000):
-    """n real pictures that no network has seen, (n, 3, 28, 28), and their captions."""
+    """n real pictures (n, 3, 28, 28) that no network has seen, and their captions."""
     scenes = Theatre.scenes(n, seed)
     return (windows.as_pictures(theatre.first_frames(scenes, seed)),
             [captions.describe(scene) for scene in scenes])
@@ -227,8 +230,8 @@ def cadence_curves(judge, film):
 
 @functools.cache
 def cadence_band(n=600, seed=80_000):
-    """Between which cadences n real films of `change_scenes` lie at each moment: low and high, both
-    (T - SPAN,) in Hz, the 1st and the 99th percentile of what the judge of steps reads."""
+    """The 1st and the 99th percentile of the cadences of n real films of `change_scenes` at each
+    moment, as the judge of steps reads them: low and high, both (T - SPAN,) in Hz."""
     curves = cadence_curves(gait.phase_judge(), Theatre().film(change_scenes(n), seed).video)
     return curves.quantile(0.01, dim=0), curves.quantile(0.99, dim=0)
 
@@ -239,7 +242,13 @@ def twin_error(judge, scenes, film):
     return consistency.warping_error(film, *exact_flow(twins, film.shape[2]))
 
 
-RATIOS = ("dynamics", "flicker", "jerk", "leap", "warp")  # quoted as shares of real films
+def own_error(film):
+    """The warping error of films under the flow that they show themselves, where a figure is."""
+    there = torch.from_numpy(_figure(film[:, :-1]))                      # (N, T - 1, H, W)
+    return consistency.warping_error(film, consistency.matched_flow(film), there)
+
+
+RATIOS = ("dynamics", "flicker", "jerk", "leap", "warp", "own warp")  # as shares of real ones
 
 
 def score_consistency(make, n=512, seed=70_000):
@@ -263,13 +272,14 @@ def _consistency(films, n, seed):
     judge, mixed = gait.phase_judge(), films(theatre.all_scenes(n, seed))
     curves = cadence_curves(judge, films(change_scenes(240)))
     scenes = gait.stepping_scenes(32, seed)
+    steps = films(scenes)
     stands = [Scene(actor, color, ("stand",), direction)
               for actor in ACTORS for color in COLORS for direction in DIRECTIONS]
     scores = {name: OF_VIDEO[name](mixed) for name in ("dynamics", "flicker", "jerk")} | {
         "same actor": gait.same_actor(*gait.read_frames(judge, mixed)[1:]).float().mean(),
         "inside": consistency.inside(curves, *cadence_band()).float().mean(),
         "leap": consistency.leap(curves).mean(),
-        "warp": twin_error(judge, scenes, films(scenes)),
+        "warp": twin_error(judge, scenes, steps), "own warp": own_error(steps),
         "restless": consistency.restless(films(stands)).mean()}
     return {name: float(value) for name, value in scores.items()}
 

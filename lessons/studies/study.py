@@ -1,8 +1,5 @@
-"""A study trains variants of a model with several seeds, and stores what was measured of each.
-
-What it finds is written to data/NAME.json whole after each run, so that a study that was cut goes
-on where it stopped.
-"""
+"""A study trains variants of a model with several seeds and writes what it measured of each to
+data/NAME.json, after each run, so that one that was cut goes on where it stopped."""
 
 import json
 from collections.abc import Callable
@@ -16,8 +13,8 @@ from lessons.engine.weights import DATA
 class Study:
     """A comparison of variants on one budget.
 
-    name: of its file in data/. seeds: for each seed, 0 and up, the names of the variants that are
-    trained with it. settings: what all runs share, such as {"steps": 1000}.
+    name: of its file in data/. seeds: for each seed, 0 and up, the names of its variants.
+    settings: what all runs share, such as {"steps": 1000}.
     measure(shared, variant, seed, **settings) -> the scores of one run, a dict.
     prepare(**settings) -> `shared`: what takes long and serves all runs.
     references() -> name -> scores: what the variants stand between, such as real films.
@@ -31,11 +28,10 @@ class Study:
     references: Callable = dict
 
     def compare(self, results=None, write=None):
-        """Train and measure what is missing in `results`; returns the results, a dict.
+        """Train and measure what is missing in the results of an earlier call, if any.
 
-        "settings", "references", and "runs": a list with a dict a run, its "variant", its "seed"
-        and its scores. results: of an earlier call, to go on from, unless its settings were others.
-        write(results): called after each run.
+        Returns a dict: "settings", "references", and "runs", a list of dicts with a run's
+        "variant", "seed" and scores. write(results): called after each run.
         """
         if not results or results["settings"] != self.settings:
             results = {"settings": self.settings, "references": self.references(), "runs": []}
@@ -52,20 +48,16 @@ class Study:
 
     def run(self):
         """Go on with the results in data/, and write them there."""
-        path = _path(self.name)
+        path = DATA / f"{self.name}.json"
         self.compare(stored(self.name) if path.exists() else None, lambda results: write_whole(
             path, (json.dumps(results, ensure_ascii=False) + "\n").encode()))
 
 
 def stored(name):
     """The results of the study of this name, as `Study.compare` describes them."""
-    return json.loads(_path(name).read_text(encoding="utf-8"))
+    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def rounded(scores):
     """A dict of numbers with four digits after the point."""
     return {name: round(float(value), 4) for name, value in scores.items()}
-
-
-def _path(name):
-    return DATA / f"{name}.json"

@@ -143,6 +143,43 @@ def _other_way(heard, seen, within=1 / 8):
     return count
 
 
+def _lags_by_search(heard, seen):
+    found = []
+    for one, other in zip(heard, seen, strict=True):
+        if len(other) == 0:
+            continue
+        for moment in one:
+            nearest = other[0]
+            for footfall in other:
+                if abs(footfall - moment) < abs(nearest - moment):
+                    nearest = footfall
+            found.append(moment - nearest)
+    return np.array(found)
+
+
+def _lags_by_table(heard, seen):
+    found = [one[:, None] - other for one, other in zip(heard, seen, strict=True) if len(other)]
+    return np.concatenate([row[np.arange(len(row)), np.abs(row).argmin(1)] for row in found])
+
+
+def _lags_by_min(heard, seen):
+    return np.array([min((moment - footfall for footfall in other), key=abs)
+                     for one, other in zip(heard, seen, strict=True) if len(other)
+                     for moment in one])
+
+
+def _kept_for_the_clip(heard, seen):
+    found = []
+    for one, other in zip(heard, seen, strict=True):
+        nearest = 0.0
+        for moment in one if len(other) else []:
+            for footfall in other:
+                if abs(footfall - moment) < abs(nearest - moment):
+                    nearest = footfall
+            found.append(moment - nearest)
+    return np.array(found)
+
+
 def _align(heard, seen, within=1 / 8):
     if len(heard) == 0 and len(seen) == 0:
         return float("nan")
@@ -163,7 +200,8 @@ RIGHT = {
                                                 size * columns.angle().sin()) * (columns != 0)],
     "7.3": [_shifted, _lists, _narrow],
     "7.4": [_best, _first_left, _queues],
-    "7.5": [_align, _divided,
+    "7.5": [_lags_by_search, _lags_by_table, _lags_by_min],
+    "7.6": [_align, _divided,
             lambda heard, seen, within=1 / 8: torch.tensor(_align(heard, seen, within))],
 }
 
@@ -201,7 +239,16 @@ WRONG = {
             lambda h, s, w=1 / 8: _best(h, s, w) if h and s else None,
             lambda h, s, w=1 / 8: len(set(np.round(h, 1)) & set(np.round(s, 1))),
             lambda h, s, w=1 / 8: _best(h, s, w / 2)],
-    "7.5": [lambda h, s, w=1 / 8: _best(h, s, w) / (len(h) + len(s) - _best(h, s, w)),
+    "7.5": [_kept_for_the_clip, lambda h, s: -_lags_by_min(h, s),
+            lambda h, s: _lags_by_min(h[:1], s[:1]),
+            lambda h, s: [_lags_by_min([one], [other]) for one, other in zip(h, s, strict=True)],
+            lambda h, s: np.unique(_lags_by_min(h, s)),
+            lambda h, s: _lags_by_min(h, s).clip(-0.125, 0.125),
+            lambda h, s: _lags_by_min(h, s)[::-1],
+            lambda h, s: _lags_by_min([np.concatenate(h)], [np.concatenate(s)]),
+            lambda h, s: _lags_by_min(h, [one[1:] for one in s]),
+            lambda h, s: _lags_by_min(h, s) / 2],
+    "7.6": [lambda h, s, w=1 / 8: _best(h, s, w) / (len(h) + len(s) - _best(h, s, w)),
             lambda h, s, w=1 / 8: _align(h, s, w) if h or s else None,
             lambda h, s, w=1 / 8: 1 - _align(h, s, w), lambda h, s, w=1 / 8: _align(h, s, 2 * w),
             lambda h, s, w=1 / 8: _best(h, s, w) / (len(h) + len(s) + 1e-9),

@@ -30,6 +30,7 @@ SAME = {
             "return float(((right > wrong).float() + (right == wrong) / 2).mean())": "true is 1"},
     "5.4": {"return right.sum(1) / own.sum()": "true is 1"},
     "7.4": {"if heard[i] <= seen[j]:": "equal moments are a pair already"},
+    "7.5": {"for one, other in zip(heard, seen, strict=False):": "as many clips in both"},
     "8.2": {"shift = (moved[-1][-1] - way[0]).clamp(least, most) if least < most else 0.0":
             "a way that just fits is a matter of rounding"},
     "9.3": {"ranges, end = ([], -1)": "frames count from 1"},
