@@ -49,7 +49,7 @@ def inside(paths, edges, place):
     return paths
 
 
-class Paths:
+class Standardised:
     """Films (n, T, H, W, C) as paths (n, T, D); where `count` clips stay the same, those of a row
     are computed once, when it is first drawn: encoding took half of the time of a training."""
 
@@ -84,7 +84,7 @@ class Clips:
     """
 
     name = "clips"
-    shares = {"autoencoder": 0.22, "paths": 0.43, "sound": 0.32}  # of the steps, or of the time
+    shares = {"autoencoder": 0.22, "paths": 0.33, "refiner": 0.12, "sound": 0.3}  # of steps or time
 
     def __init__(self, data):
         self.draw, self.load = data.draw, data.load
@@ -95,8 +95,8 @@ class Clips:
         """Look at 256 clips, before anything is trained."""
         some = self.load(*self.draw(256, torch.Generator().manual_seed(seed)))[:3]
         # a stream shows others to each process
-        self.films, self.waves, ids = map(distributed.of_first, some)
-        frames = self.films[:, ::4].flatten(0, 1).permute(0, 3, 1, 2)[:600]    # (F, C, H, W)
+        self.video, self.waves, ids = map(distributed.of_first, some)
+        frames = self.video[:, ::4].flatten(0, 1).permute(0, 3, 1, 2)[:600]    # (F, C, H, W)
         self.stage = frames.median(0).values / 127.5 - 1
         self.layout = clips_layout(self.shape, window_for(frames / 127.5 - 1 - self.stage))
         self.examples = captions_of(ids[:32], self.vocabulary)
@@ -104,21 +104,21 @@ class Clips:
 
     def measure(self, model):
         """Tell the model what the clips are like, once it can make paths of them."""
-        paths, place = model.autoencoder.paths(self.films), model.layout.place
-        model.middle, model.spread = mean_and_spread(paths, model.layout)
-        model.measured.edges = torch.stack([paths[..., place].amin((0, 1)),
-                                            paths[..., place].amax((0, 1))])
-        model.measured.change.fill_(float(measuring.frame_change(self.films.numpy()).mean()))
+        self.paths, place = model.autoencoder.paths(self.video), model.layout.place
+        model.middle, model.spread = mean_and_spread(self.paths, model.layout)
+        model.measured.edges = torch.stack([self.paths[..., place].amin((0, 1)),
+                                            self.paths[..., place].amax((0, 1))])
+        model.measured.change.fill_(float(measuring.frame_change(self.video.numpy()).mean()))
         model.measured.loudness.fill_(float(self.waves.square().mean()))
-        self.paths = Paths(model.standard, self.count)
+        self.standard = Standardised(model.standard, self.count)
 
     def train_paths(self, model, **how):
         """The run of the game over paths; how: see `video.play`."""
         def load(*drawn):
             films, _, ids, said, *_ = self.load(*drawn)
-            return self._twice(self.paths(films, drawn[0]), ids, said)
+            return self._twice(self.standard(films, drawn[0]), ids, said)
         discriminator = video.PathDiscriminator(model.layout, self.vocabulary)
-        discriminator.pace.copy_(video.pace_of(model.standard(self.films)))
+        discriminator.pace.copy_(video.pace_of(model.standard(self.video)))
         return video.play("clips/paths", model.generator, discriminator, self._half, load,
                           extra=video.MatchAndSpread(layout=model.layout), **how)
 
@@ -126,7 +126,7 @@ class Clips:
         """The run of the game over sounds; how: see `video.play`."""
         def load(*drawn):
             films, waves, ids, said, *_ = self.load(*drawn)
-            return self._twice(spectrogram(waves), ids, self.paths(films, drawn[0]), said)
+            return self._twice(spectrogram(waves), ids, self.standard(films, drawn[0]), said)
         discriminator = audio.SoundDiscriminator(model.layout, self.vocabulary)
         generator = model.sound.generator
         return video.play("clips/sound", generator, discriminator, self._half, load,
