@@ -25,7 +25,8 @@ from lessons.engine.checkpoints import must_be_writable, write_whole
 from lessons.engine.progress import progress
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
-from lessons.sources.film_reader import FRAMES, SAMPLES, look, read
+from lessons.signals.clip import FRAMES, SAMPLES
+from lessons.sources.film_reader import look, read
 from lessons.sources.words import WORDS, encode, tokens, vocabulary
 
 COLUMNS = ("file_name", "caption")

@@ -15,7 +15,8 @@ import re
 import av
 import numpy as np
 
-FRAMES, FPS, RATE, SAMPLES = 16, 8, 8000, 16000  # 16 frames at 8 a second, 2 s of 8 kHz mono
+from lessons.signals.clip import FPS, FRAMES, RATE, SAMPLES
+
 PIECES, SHORTEST = 8, 0.5      # at most so many pieces of a clip; seconds that a clip must last
 SILENT = 32                    # of 32768: sound that stays below, by 60 dB, is none
 TEXTS = ("tty", "concat", "hls", "dash")  # what FFmpeg would show as a film, or a list of files
