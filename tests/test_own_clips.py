@@ -897,6 +897,9 @@ def test_no_folder_and_no_table_are_told(tmp_path):
         entries(tmp_path / "nowhere")
     with pytest.raises(CourseError, match="no metadata.csv: write one with the columns"):
         entries(tmp_path)
+    (tmp_path / "clips-000000.tar").touch()
+    with pytest.raises(CourseError, match="no metadata.csv: its shards train without a check"):
+        entries(tmp_path)
 
 
 def test_a_row_without_a_caption_is_left_out(tmp_path):
