@@ -147,6 +147,21 @@ def test_clips_that_are_grey_and_silent_give_such_films(home):
     assert not (home / "run" / "sound").exists()
 
 
+def test_the_path_of_a_clip_is_made_once_and_is_the_right_one(home):
+    make_folder(home / "clips")
+    prepared = prepare(entries(home / "clips"), home / "cache", 32)
+    world, encoded = beyond.Clips(prepared), []
+    world.prepare(seed=0)
+    model = FilmModel("clips", world.layout, world.vocabulary, world.examples).eval()
+    world.measure(model)
+    world.encode = lambda films: (encoded.append(len(films)), model.standard(films))[1]
+    for rows in ([3, 1, 3], [1, 3], [0, 1, 5]):
+        rows = torch.tensor(rows)
+        films = torch.from_numpy(np.array(prepared.video[rows.numpy()]))
+        assert torch.allclose(world.standard(films, rows), model.standard(films), atol=1e-4)
+    assert encoded == [3, 2]
+
+
 def test_a_model_trains_from_a_stream_of_shards(home):
     make_folder(home / "clips")
     prepared = prepare(entries(home / "clips"), home / "cache", 32)
