@@ -109,6 +109,17 @@ def test_the_energy_score_is_smallest_where_the_spread_is_right():
     assert right < video.energy_score(real, made + 0.5, LAYOUT)
 
 
+def test_what_never_changes_in_real_films_hides_nothing_else():
+    """Where a window is the whole frame, its place stands still: made films may tremble there."""
+    rng = torch.Generator().manual_seed(0)
+    real, made = torch.randn(2, 400, 16, LAYOUT.path, generator=rng).unbind()
+    real[..., LAYOUT.place] = 0
+    made[..., LAYOUT.place] *= 0.01
+    still = made.clone()
+    still[..., LAYOUT.place], still[..., LAYOUT.place.stop:] = 0, 0
+    assert video.energy_score(real, made, LAYOUT) < video.energy_score(real, still, LAYOUT)
+
+
 def test_from_a_folder_to_films_by_the_front_door(home, capsys, precision):
     make_folder(home / "clips")
     out = home / "run"
