@@ -55,6 +55,19 @@ def captions_of(ids, vocabulary):
     return sorted({re.sub("(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", text) for text in texts})
 
 
+class WhatMoves(video.MatchAndSpread):
+    """`MatchAndSpread`, less the numbers of paths that never change in real films, as the place
+    does where a window is the whole frame: in units of their spread the least tremor there would
+    count more than all that happens. moves: which numbers count, bool (D,)."""
+
+    def __init__(self, moves, layout):
+        super().__init__(layout=layout)
+        self.moves = moves
+
+    def generator(self, real, fake, more, conditions):
+        return super().generator(real, torch.where(self.moves, fake, real), more, conditions)
+
+
 class Clips:
     """Clips as `text_to_video.train` learns from them: what is measured in them, and its games.
 
@@ -111,7 +124,7 @@ class Clips:
         discriminator = video.PathDiscriminator(model.layout, self.vocabulary)
         discriminator.pace.copy_(video.pace_of((self.paths - model.middle) / model.spread))
         return video.play("clips/paths", model.generator, discriminator, self._half, load,
-                          extra=video.MatchAndSpread(layout=model.layout), **how)
+                          extra=WhatMoves(self.paths.std((0, 1)) > 1e-3, model.layout), **how)
 
     def train_sound(self, model, **how):
         """The run of the game over sounds; how: see `video.play`."""

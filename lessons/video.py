@@ -182,8 +182,7 @@ def energy_score(real, fake, layout=THEATRE):
     caption; where it has only one real film, that stands in both. Source: Gneiting and Raftery,
     2007, JASA 102, 359-378; for generators: Gritsenko et al., 2020, arXiv 2008.01160.
     """
-    unit = real.std((0, 1))                                                    # (D,)
-    unit = (unit + 1e-3).masked_fill(unit < 1e-3, torch.inf)  # what never changes does not count
+    unit = real.std((0, 1)) + 1e-3                                             # (D,)
     x, y = ((paths / unit).unflatten(0, (-1, 2)) for paths in (fake, real))    # (N / 2, 2, T, D)
 
     def apart(a, b):

@@ -117,7 +117,11 @@ def test_what_never_changes_in_real_films_hides_nothing_else():
     made[..., LAYOUT.place] *= 0.01
     still = made.clone()
     still[..., LAYOUT.place], still[..., LAYOUT.place.stop:] = 0, 0
-    assert video.energy_score(real, made, LAYOUT) < video.energy_score(real, still, LAYOUT)
+    extra, more = beyond.WhatMoves(real.std((0, 1)) > 1e-3, LAYOUT), (torch.eye(4), torch.eye(4))
+    ids = None, torch.arange(4)
+    scale = torch.ones(4)
+    assert extra.generator(real, made, (*more, scale), ids) < \
+        extra.generator(real, still, (*more, scale), ids)
 
 
 def test_from_a_folder_to_films_by_the_front_door(home, capsys, precision):
