@@ -7,17 +7,6 @@ import dataclasses
 import math
 
 
-# On paper ---------------------------------------------------------------------------------------
-def pixel_bytes(clips, seconds, fps, height, width):
-    """Bytes of clips as plain pixels: seconds x fps x height x width x 3 a clip."""
-    return clips * seconds * fps * height * width * 3
-
-
-def coded_bytes(clips, seconds, kbit_rate):
-    """Bytes of clips as files of H.264 with sound, kbit_rate in 1000 bits a second."""
-    return clips * seconds * kbit_rate * 1000 / 8
-
-
 def cache_bytes(clips, size, channels=3):
     """Bytes of clips as training reads them: 16 frames of size x size pixels, and 2 seconds of
     sound, 8000 samples of 2 bytes each."""
@@ -74,37 +63,18 @@ class Plan:
         return self.hours * self.gpus * self.gpu_price
 
     @property
-    def needed_rate(self):
-        """Bytes of clips a second, for all GPUs: batch x clip_bytes / shared_step."""
-        return self.batch * self.clip_bytes / self.shared_step
-
-    @property
     def gradient_bytes(self):
         """What each GPU sends in a step, by a ring: 2 (gpus - 1) / gpus x 4 bytes x weights."""
         return 2 * (self.gpus - 1) / self.gpus * 4 * self.weights
 
-    @property
-    def most_gpus(self):
-        """From so many GPUs on, a step sends longer than it computes: the gpus for which
-        step_seconds / gpus = gradient_bytes / network_rate."""
-        return 1 + self.step_seconds * self.network_rate / (8 * self.weights)
-
     def loads(self):
         """What is asked of each limit as a share of what it gives; above 1 it does not hold."""
+        read, sent = self.batch * self.clip_bytes, self.gradient_bytes         # bytes in a step
         return {"disk space": self.bytes / self.disk_bytes,
-                "reading clips": self.needed_rate / self.read_rate,
-                "sending gradients": self.gradient_bytes / self.network_rate / self.shared_step,
+                "reading clips": read / self.shared_step / self.read_rate,
+                "sending gradients": sent / self.shared_step / self.network_rate,
                 "batch too large to help": self.batch / self.useful_batch}
 
     def breaks_first(self):
         """The limit that is nearest to breaking, or farthest beyond it: (name, load)."""
         return max(self.loads().items(), key=lambda load: load[1])
-
-
-def table(plan, counts=(10 ** 4, 10 ** 6, 10 ** 7)):
-    """A plan for several numbers of clips: a dict a number, bytes, steps, hours, money, and what
-    breaks first."""
-    plans = (dataclasses.replace(plan, clips=count) for count in counts)
-    return [{"clips": one.clips, "bytes": one.bytes, "steps": one.steps, "hours": one.hours,
-             "money": one.money, "breaks first": one.breaks_first()} for one in plans]
-

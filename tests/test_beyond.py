@@ -109,6 +109,21 @@ def test_the_energy_score_is_smallest_where_the_spread_is_right():
     assert right < video.energy_score(real, made + 0.5, LAYOUT)
 
 
+def test_what_never_changes_in_real_films_hides_nothing_else():
+    """Where a window is the whole frame, its place stands still: made films may tremble there."""
+    rng = torch.Generator().manual_seed(0)
+    real, made = torch.randn(2, 400, 16, LAYOUT.path, generator=rng).unbind()
+    real[..., LAYOUT.place] = 0
+    made[..., LAYOUT.place] *= 0.01
+    still = made.clone()
+    still[..., LAYOUT.place], still[..., LAYOUT.place.stop:] = 0, 0
+    extra, more = beyond.WhatMoves(real.std((0, 1)) > 1e-3, LAYOUT), (torch.eye(4), torch.eye(4))
+    ids = None, torch.arange(4)
+    scale = torch.ones(4)
+    assert extra.generator(real, made, (*more, scale), ids) < \
+        extra.generator(real, still, (*more, scale), ids)
+
+
 def test_from_a_folder_to_films_by_the_front_door(home, capsys, precision):
     make_folder(home / "clips")
     out = home / "run"
@@ -145,6 +160,21 @@ def test_clips_that_are_grey_and_silent_give_such_films(home):
     films.save(home / "film.mp4")
     films.save(home / "film.gif")
     assert not (home / "run" / "sound").exists()
+
+
+def test_the_path_of_a_clip_is_made_once_and_is_the_right_one(home):
+    make_folder(home / "clips")
+    prepared = prepare(entries(home / "clips"), home / "cache", 32)
+    world, encoded = beyond.Clips(prepared), []
+    world.prepare(seed=0)
+    model = FilmModel("clips", world.layout, world.vocabulary, world.examples).eval()
+    world.measure(model)
+    world.encode = lambda films: (encoded.append(len(films)), model.standard(films))[1]
+    for rows in ([3, 1, 3], [1, 3], [0, 1, 5]):
+        rows = torch.tensor(rows)
+        films = torch.from_numpy(np.array(prepared.video[rows.numpy()]))
+        assert torch.allclose(world.standard(films, rows), model.standard(films), atol=1e-4)
+    assert encoded == [3, 2]
 
 
 def test_a_model_trains_from_a_stream_of_shards(home):

@@ -192,20 +192,22 @@ def test_a_hole_in_the_time_stamps_holds_no_piece(tmp_path):
     assert clips.report[0][1].startswith("gaps or joins: its 2 stretches")
 
 
-def test_films_that_were_joined_are_both_read_with_their_sound(tmp_path):
+@pytest.mark.parametrize("kind", ["ts", "flv"])
+def test_films_that_were_joined_are_both_read_with_their_sound(tmp_path, kind):
     for name, level, start in (("a", 40, 0.0), ("b", 160, 1.0)):
-        make(tmp_path / f"{name}.ts", [f + np.uint8(i) for i, f in enumerate(flat(level, 50))],
+        make(tmp_path / f"{name}.{kind}", [f + np.uint8(i) for i, f in enumerate(flat(level, 50))],
              25, tone(2, start=start))
-    joined = tmp_path / "joined.ts"
-    joined.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    joined = tmp_path / f"joined.{kind}"
+    joined.write_bytes(b"".join((tmp_path / f"{name}.{kind}").read_bytes() for name in "ab"))
     clips = one(joined, tmp_path / "cache")
     assert [round(level, -1) for level in levels(clips.video)[:, 0]] == [40, 160]
     loud = abs(clips.audio.astype(int)).reshape(2, 2, 8000)[..., 1500:6500].mean(-1) > 1000
     assert loud.tolist() == [[True, True], [False, True]]
 
 
-def test_a_film_that_was_joined_where_nothing_can_follow_is_told(tmp_path):
+def test_a_film_that_was_joined_to_one_too_large_to_search_is_told(tmp_path, monkeypatch):
     path = make(tmp_path / "a.flv", clock(50), 25)
+    monkeypatch.setattr(film_reader, "WHOLE", path.stat().st_size)
     assert not one(path, tmp_path / "cache").report
     path.write_bytes(2 * path.read_bytes())
     [(_, why)] = one(path, tmp_path / "cache").report
@@ -337,6 +339,18 @@ def test_a_film_that_claims_a_thousand_million_frames_gives_those_that_it_has(tm
     path.write_bytes(raw)
     clips = one(path, tmp_path / "cache")
     assert len(clips) == 2 and levels(clips.video)[1, 15] > levels(clips.video)[1, 0]
+
+
+def test_a_table_of_more_frames_than_bytes_is_refused_before_they_are_counted(tmp_path):
+    path = make(tmp_path / "a.mp4", clock(32), 8)
+    raw = bytearray(path.read_bytes())
+    for box, values in ((b"stsz", (200, 10 ** 7)), (b"stts", (1, 10 ** 7, 1024)),
+                        (b"stsc", (1, 1, 10 ** 7, 1))):
+        at = raw.index(box) + 8
+        raw[at:at + 4 * len(values)] = b"".join(value.to_bytes(4, "big") for value in values)
+    path.write_bytes(raw)
+    with pytest.raises(CourseError, match="too large: it claims 10000000 frames, more than it has"):
+        one(path, tmp_path / "cache")
 
 
 def test_decoding_has_an_end(tmp_path, monkeypatch):
@@ -883,6 +897,9 @@ def test_no_folder_and_no_table_are_told(tmp_path):
         entries(tmp_path / "nowhere")
     with pytest.raises(CourseError, match="no metadata.csv: write one with the columns"):
         entries(tmp_path)
+    (tmp_path / "clips-000000.tar").touch()
+    with pytest.raises(CourseError, match="no metadata.csv: its shards train without a check"):
+        entries(tmp_path)
 
 
 def test_a_row_without_a_caption_is_left_out(tmp_path):
@@ -1006,7 +1023,7 @@ def test_silent_clips_that_do_not_move_train_for_the_whole_time_and_score_as_jso
     assert run("train", "--data", home, "--out", tmp_path / "run", "--steps", 30) == 0
     steps = [load_checkpoint(path)[1]["step"] for path in
              (tmp_path / "run").glob("*/training.safetensors")]
-    assert len(steps) == 2 and sum(steps) >= 28  # the sound's share goes to the others
+    assert len(steps) == 3 and sum(steps) >= 28  # the sound's share goes to the others
     capsys.readouterr()
     assert run("score", "--model", tmp_path / "run", "--json") == 0
     said = capsys.readouterr()

@@ -25,7 +25,8 @@ from lessons.engine.checkpoints import must_be_writable, write_whole
 from lessons.engine.progress import progress
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
-from lessons.sources.film_reader import FRAMES, SAMPLES, look, read
+from lessons.signals.clip import FRAMES, SAMPLES
+from lessons.sources.film_reader import look, read
 from lessons.sources.words import WORDS, encode, tokens, vocabulary
 
 COLUMNS = ("file_name", "caption")
@@ -74,8 +75,9 @@ class Table:
         if not self.folder.is_dir():
             raise CourseError(f"There is no folder {folder}: give the one that holds your clips.")
         if not self.path.is_file():
-            raise CourseError(f"The folder {folder} has no metadata.csv: write one with the "
-                              f"columns file_name and caption, a line a clip.")
+            todo = "its shards train without a check" if any(self.folder.glob("*.tar")) else \
+                "write one with the columns file_name and caption, a line a clip"
+            raise CourseError(f"The folder {folder} has no metadata.csv: {todo}.")
         # a name in decomposed Unicode, as macOS writes it, looks the same and is another one
         self.here = {_composed(path.relative_to(self.folder).as_posix()): path
                      for path in sorted(self.folder.rglob("*")) if path.is_file()}

@@ -10,11 +10,13 @@ import io
 import itertools
 import math
 import os
+import re
 
 import av
 import numpy as np
 
-FRAMES, FPS, RATE, SAMPLES = 16, 8, 8000, 16000  # 16 frames at 8 a second, 2 s of 8 kHz mono
+from lessons.signals.clip import FPS, FRAMES, RATE, SAMPLES
+
 PIECES, SHORTEST = 8, 0.5      # at most so many pieces of a clip; seconds that a clip must last
 SILENT = 32                    # of 32768: sound that stays below, by 60 dB, is none
 TEXTS = ("tty", "concat", "hls", "dash")  # what FFmpeg would show as a film, or a list of files
@@ -24,6 +26,8 @@ PACKETS = 500_000              # of the picture that are counted: over 5 hours a
 WORK = 4e10                    # pixels that are decoded of one film: 20,000 frames of 1080p
 SOUND = 1e9                    # samples that are decoded of it: 3 hours of 48 kHz in stereo
 HOLE = 2.0                     # seconds without a new picture that count as a gap
+WHOLE = 2 ** 27                # bytes of an FLV in which another one, joined to it, is found
+FLV = re.compile(rb"FLV\x01[\0-\5]\0\0\0\x09\0{4}")  # how a film in Flash's format begins
 
 
 class TooLarge(ValueError):
@@ -33,8 +37,17 @@ class TooLarge(ValueError):
 def _open(source):
     """A file (a path, or its bytes) as a container of PyAV that follows no address."""
     file = io.BytesIO(source) if isinstance(source, bytes) else os.path.abspath(source)
+    with _stream(source) as stream:
+        if FLV.match(head := stream.read(13)):
+            films = FLV.split(stream.read(WHOLE))
+            if films[1:] and not stream.read(1):  # FFmpeg ends where the second one begins
+                file = io.BytesIO(head + b"".join(films))
     return av.open(file, metadata_errors="ignore", options={
         "protocol_whitelist": "file", "max_pixels": str(LARGEST)})
+
+
+def _stream(source):
+    return io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
 
 
 class Film:
@@ -84,17 +97,17 @@ class Film:
         """
         videos = {stream.index: stream for stream in container.streams.video
                   if not int(getattr(stream, "disposition", 0)) & 0x400}  # an attached picture
+        units = {stream.index: float(stream.time_base or 0) for stream in container.streams}
         rows, end, reached = {index: [] for index in videos}, 0.0, 1
         try:
             for packet in container.demux():
-                if not packet.size or packet.time_base is None:
+                if not (size := packet.size) or not (unit := units[index := packet.stream_index]):
                     continue
-                unit = float(packet.time_base)
-                pts, dts, lasts = (math.nan if value is None else value * unit
-                                   for value in (packet.pts, packet.dts, packet.duration or 0))
+                pts, dts, lasts = packet.pts, packet.dts, (packet.duration or 0) * unit
+                pts, dts = (math.nan if at is None else at * unit for at in (pts, dts))
                 end = max(end, pts + lasts)
-                reached = max(reached, (packet.pos or 0) + packet.size)
-                if (found := rows.get(packet.stream.index)) is not None:
+                reached = max(reached, (packet.pos or 0) + size)
+                if (found := rows.get(index)) is not None:
                     found.append((pts, dts, lasts, packet.is_keyframe, not packet.is_discard))
                     if len(found) == PACKETS:
                         break
@@ -211,6 +224,9 @@ def _must_be_film(container):
         raise ValueError("it is a text")
     if container.format.name.startswith("webp"):
         raise ValueError("WebP cannot be read here, save it as GIF or MP4")
+    frames = max((stream.frames for stream in container.streams), default=0)
+    if container.format.name.startswith("mov") and frames > container.size > 0:
+        raise TooLarge(f"it claims {frames} frames, more than it has bytes")
     sizes = [(stream.width, stream.height) for stream in container.streams.video]
     if sizes and (0, 0) == max(sizes) or any(w * h > LARGEST for w, h in sizes):
         raise TooLarge("its frames have no size, or more than 8192 x 4320 pixels")
@@ -218,7 +234,7 @@ def _must_be_film(container):
 
 def _loops(source):
     """Whether a GIF or an animated PNG says that it is to be repeated."""
-    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+    with _stream(source) as file:
         start = file.read(2 ** 16)
     return any(mark in start for mark in (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"acTL"))
 
@@ -362,13 +378,10 @@ def _pixels(picture, stretch, frame, fit, notes):
 
 def _centred(rgb, h, w):
     """The middle h x w pixels of a picture, with black where it is smaller."""
-    high, wide = rgb.shape[:2]
-    tall, broad = max(h, high), max(w, wide)
-    whole = np.zeros((tall, broad, 3), rgb.dtype)
-    top, left = (tall - high) // 2, (broad - wide) // 2
-    whole[top:top + high, left:left + wide] = rgb
-    top, left = (tall - h) // 2, (broad - w) // 2
-    return whole[top:top + h, left:left + w]
+    room = [max(0, side - has) for side, has in zip((h, w, 3), rgb.shape, strict=True)]
+    rgb = np.pad(rgb, [(less // 2, less - less // 2) for less in room])
+    top, left = (rgb.shape[0] - h) // 2, (rgb.shape[1] - w) // 2
+    return rgb[top:top + h, left:left + w]
 
 
 # High dynamic range -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from lessons.engine import distributed
 from lessons.engine.checkpoints import write_whole
 from lessons.engine.vocabulary import Vocabulary
 from lessons.errors import CourseError
+from lessons.signals.clip import FRAMES, SAMPLES
 from lessons.sources import film_reader, words
 from lessons.sources.clips import Entry, caption_refused, frame_of
 from lessons.sources.words import tokens
@@ -211,8 +212,8 @@ class Stream:
             print(f"The shards of {folder} hold frames that are ready: --size and --fit change "
                   f"nothing.", file=sys.stderr)
         frames, *self.shape = facts["shape"] if ready else \
-            (film_reader.FRAMES, *frame_of(facts["seen"], size or 48))
-        samples = facts["samples"] if ready else film_reader.SAMPLES
+            (FRAMES, *frame_of(facts["seen"], size or 48))
+        samples = facts["samples"] if ready else SAMPLES
         self.vocabulary = Vocabulary(facts["vocabulary"])
         self.contents = [f"{name}: {count} clips" for name, count in facts["shards"].items()]
         clips = sum(facts["shards"].values())
