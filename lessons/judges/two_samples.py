@@ -14,6 +14,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from lessons.engine import training
+from lessons.world import captions
+from lessons.world.theatre import Theatre
 
 
 class Classifier(nn.Module):
@@ -44,42 +46,44 @@ class Classifier(nn.Module):
         return self.layers(x)
 
 
-def taught(examples, classes, steps, batch=64, seed=0):
-    """A `Classifier` trained on examples uint8 (N, C, ..., H, W), each a little shifted, and their
-    classes int64 (N,)."""
-    def draw(n, rng):
-        rows = torch.randint(len(examples), (n,), generator=rng)
-        shift = torch.randint(-2, 3, (2,), generator=rng).tolist()
-        return examples[rows].roll(shift, (-2, -1)), classes[rows]
+def taught(draw, classes, steps, batch=64, seed=0):
+    """A `Classifier` trained to tell so many classes.
 
-    def loss(network, examples, classes):
-        return F.cross_entropy(network(examples), classes)
-    run = training.Supervised(Classifier(examples.shape[1:], int(classes.max()) + 1),
-                              model="classifier", seed=seed)
-    return training.fit_supervised(run, draw, loss, batch=batch, steps=steps).network.eval()
+    draw(n, rng) -> examples uint8 (n, C, ..., H, W), which are shifted a little to the side, and
+    their classes. Up and down the seam of a shift would outweigh what gives a generator away.
+    """
+    def shifted(examples, labels):
+        return examples.roll(int(torch.randint(-2, 3, ())), -1), labels
+
+    def loss(network, examples, labels):
+        return F.cross_entropy(network(examples), labels)
+    shape = draw(1, torch.Generator())[0].shape[1:]
+    run = training.Supervised(Classifier(shape, classes), model="classifier", seed=seed)
+    return training.fit_supervised(run, draw, loss, load=shifted, batch=batch,
+                                   steps=steps).network.eval()
 
 
 @torch.no_grad()
-def right(classifier, examples, classes):
+def right(classifier, examples, labels):
     """The share of examples that a classifier puts into their class, or the one class of all."""
     read = torch.cat([classifier(part).argmax(1) for part in examples.split(250)])
-    return float((read == classes).float().mean())
+    return float((read == labels).float().mean())
 
 
-def told_apart(real, made, steps, batch=64, seed=0):
-    """The two-sample test: real and made examples uint8 (G, n, C, ..., H, W), n of one scene, as
-    many groups of each -> the share that is told right, 0.5 to 1.
+def told_apart(learnt, read, steps, batch=64, seed=0):
+    """The two-sample test: the share of the examples `read` that a classifier tells right which was
+    trained on the examples `learnt`. 0.5 if none is, 1 if all are.
 
-    A classifier is trained on three quarters of the groups, and reads the other: the scenes that it
-    reads are never those that it has learnt.
+    learnt, read: (real, made), uint8 (n, C, ..., H, W), of different scenes. Where there are as
+    many real as made ones, those in one row should be of one scene: they are shown together, so
+    that what differs between them is not the scene.
     """
-    groups = min(len(real), len(made))
-    aside = torch.arange(groups) % 4 == 0
-    learnt, read = (torch.stack([part[:groups][some].flatten(0, 1) for part in (real, made)])
-                    for some in (~aside, aside))                       # (2, examples, C, ..., H, W)
-    classes = torch.arange(2).repeat_interleave(learnt.shape[1])
-    judge = taught(learnt.flatten(0, 1), classes, steps, batch, seed)
-    return (right(judge, read[0], 0) + right(judge, read[1], 1)) / 2
+    def draw(n, rng):
+        rows = torch.randint(max(map(len, learnt)), (-(-n // 2),), generator=rng)
+        return torch.cat([part[rows % len(part)] for part in learnt]), \
+            torch.arange(2).repeat_interleave(len(rows))
+    judge = taught(draw, 2, steps, batch, seed)
+    return sum(right(judge, part, k) for k, part in enumerate(read)) / 2
 
 
 def smaller(films, side):
@@ -93,19 +97,37 @@ def as_bytes(films):
     return torch.as_tensor(np.ascontiguousarray(films)).permute(0, 4, 1, 2, 3)
 
 
-def two_sample_scores(real, made, two):
-    """Which share of frames, and of whole films at half size, is told apart, as a dict.
+def score_apart(real, made, two):
+    """Which share of frames, and of whole films at half size, is told apart, as a dict of floats.
 
     real, made: films uint8 (N, T, H, W, C) of the same scenes; two: bool (N,), where the action
-    changes, which it does about the middle. At full size, at half size, and at the change alone.
+    changes, which it does about the middle. Frames at full and at half size, and of both those five
+    that are nearest to the change.
     """
-    scores, middle = {}, slice(real.shape[1] // 2 - 2, real.shape[1] // 2 + 3)
-    films = [as_bytes(part) for part in (real, made)]
-    half = [smaller(part, real.shape[2] // 2) for part in films]
+    T, side = real.shape[1], real.shape[2] // 2
+    films, middle, scores = [as_bytes(real), as_bytes(made)], slice(T // 2 - 2, T // 2 + 3), {}
+    half = [smaller(part, side) for part in films]
+    def tested(both, steps=300, batch=128):
+        aside = torch.arange(len(both[0])) % 4 == 0  # films that are read, and not learnt
+        learnt, read = ([part[rows].flatten(0, 1) for part in both] for rows in (~aside, aside))
+        return told_apart(learnt, read, steps, batch)
     for size, both in (("", films), (" half", half)):
         frames = [part.transpose(1, 2) for part in both]                       # (N, T, C, H, W)
-        scores["apart" + size] = told_apart(*frames, steps=300, batch=128)
-        scores[f"apart change{size}"] = told_apart(*(part[two][:, middle] for part in frames),
-                                                   steps=300, batch=128)
-    scores["apart film"] = told_apart(*(part[:, None] for part in half), steps=300)
-    return scores
+        scores["told apart" + size] = tested(frames)
+        scores["told apart change" + size] = tested([part[two][:, middle] for part in frames])
+    return scores | {"told apart film": tested([part[:, None] for part in half], batch=64)}
+
+
+def score_theatre_apart(make, n=900, seed=91_000, size=48):
+    """`score_apart` of films of n scenes of the theatre. make(texts, count, seed) -> uint8 (N, 16,
+    size, size, 3); about two minutes on a core."""
+    scenes = Theatre.scenes(n, seed)
+    made = make([captions.describe(scene) for scene in scenes], 1, seed)
+    two = torch.tensor([len(scene.actions) == 2 for scene in scenes])
+    return score_apart(Theatre(size).film(scenes, seed + 1).video, made, two)
+
+
+def floor_of_apart(n=900, seed=91_000):
+    """What `score_theatre_apart` says of real films: what nobody can tell apart."""
+    scenes = Theatre.scenes(n, seed)
+    return score_theatre_apart(lambda *_: Theatre().film(scenes, seed + 2).video, n, seed)
