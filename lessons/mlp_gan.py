@@ -23,11 +23,8 @@ def normalize(images):
 
 
 class Generator(nn.Module):
-    """x' = G(z): noise z (N, 100) -> images (N, 1, 28, 28) in [-1, 1].
-
-    The article's layers, with the tanh that it leaves out. leak: the slope of the ReLUs below
-    zero, 0 in the article.
-    """
+    """x' = G(z): noise z (N, 100) -> images (N, 1, 28, 28) in [-1, 1]. The article's layers, with
+    the tanh that it leaves out. leak: the slope of the ReLUs below zero, 0 in the article."""
 
     def __init__(self, leak=0.0):
         super().__init__()
@@ -107,10 +104,7 @@ def generator_step(generator, discriminator, optimizer, criterion, z):
 
 
 def train_by_hand(generator, discriminator, images, steps):
-    """The article's loop: a batch of 64, a step of each network, again and again.
-
-    images: uint8 (N, 28, 28). Returns the two lists of losses, discriminator's and generator's.
-    """
+    """The article's loop: images uint8 (N, 28, 28) -> two lists of losses, D's and G's."""
     criterion = nn.BCELoss()
     adams = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
              for network in (discriminator, generator)]

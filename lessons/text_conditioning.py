@@ -7,6 +7,7 @@ Axes: N captions, L words of each (padded at the end), E numbers a word.
 
 import functools
 import math
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -134,18 +135,18 @@ def compatible(said):
     return ((a == b) | (a == OPEN) | (b == OPEN)).all(-1)                      # (N, N)
 
 
-def contrastive_loss(films, sentences, scale, said):
-    """InfoNCE: each film must find its own caption in the batch, and each caption its film.
+def contrastive_loss(seen, sentences, scale, said):
+    """InfoNCE: each picture must find its own caption in the batch, and each caption its picture.
 
-        -log  exp(c <f_i, s_i>) / sum over j of exp(c <f_i, s_j>),   and the same over films
+        -log  exp(c <f_i, s_i>) / sum over j of exp(c <f_i, s_j>),   and the same over pictures
 
-    films, sentences: (N, E), brought to length 1 here; scale c: a number; said: `meanings` (N, 6).
-    Other pairs of the batch that fit by chance do not count as wrong. Where several processes
-    train, the batch is that of all. Source: van den Oord et al., 2018, arXiv 1807.03748; Zhang et
-    al., 2021, arXiv 2101.04702, for text and images in a GAN.
+    seen, sentences: vectors (N, E) of pictures (or of films) and of captions, brought to length 1
+    here; scale c: a number; said: `meanings` (N, A). Other pairs of the batch that fit by chance do
+    not count. Where several processes train, the batch is that of all. Source: van den Oord et al.,
+    2018, arXiv 1807.03748; Zhang et al., 2021, arXiv 2101.04702, for text and images in a GAN.
     """
-    films, sentences, said = map(distributed.gathered, (films, sentences, said))
-    scores = scale * F.normalize(films, dim=1) @ F.normalize(sentences, dim=1).T   # (N, N)
+    seen, sentences, said = map(distributed.gathered, (seen, sentences, said))
+    scores = scale * F.normalize(seen, dim=1) @ F.normalize(sentences, dim=1).T    # (N, N)
     chance = compatible(said) & ~torch.eye(len(said), dtype=torch.bool, device=said.device)
     scores = scores.masked_fill(chance, -torch.inf)
     own = torch.arange(len(said), device=said.device)
@@ -217,12 +218,22 @@ class Concatenation(nn.Module):
         return self.layers(torch.cat([features, sentence], 1))[:, 0]           # (N,)
 
 
-class PictureDiscriminator(nn.Module):
-    """l = D(x, t): is this picture real, and does it fit the caption?
+class Answer(NamedTuple):
+    """What a discriminator says of N pictures and their captions. Training hands all but the logits
+    to the losses that are added, such as `Mismatched`; so `own` holds them once more."""
 
-    forward: pictures (N, 3, 28, 28), captions (N, L) -> logits (N,); then what `Mismatched` and
-    `Contrastive` need: the logits with the caption of the next picture (N,), a vector of the
-    picture and one of its caption (N, 64), and the scale of their product (N,).
+    logits: torch.Tensor     # (N,) is this picture real, and does it fit its caption?
+    own: torch.Tensor        # (N,) the same
+    wrong: torch.Tensor      # (N,) the same with the caption of the next picture
+    seen: torch.Tensor       # (N, 64) what the picture shows, and ...
+    sentence: torch.Tensor   # (N, 64) ... what its caption says, to be compared
+    scale: torch.Tensor      # (N,) the number c of the contrastive loss, N times
+
+
+class PictureDiscriminator(nn.Module):
+    """l = D(x, t): pictures (N, 3, 28, 28) and captions (N, L) -> an `Answer`.
+
+    head: the class of the layers that make one logit of features and caption.
     """
 
     def __init__(self, head):
@@ -238,9 +249,9 @@ class PictureDiscriminator(nn.Module):
         features = self.look(pictures)                                         # (N, 256)
         _, _, sentence = self.text(ids)                                        # (N, 64)
         logits = self.head(features, sentence)                                 # (N,)
-        wrong = self.head(features, sentence.roll(-1, 0))
-        scale = self.scale.exp().clamp(max=30).expand(len(pictures))
-        return logits, logits, wrong, self.match(features), sentence, scale
+        wrong = self.head(features, sentence.roll(-1, 0))                      # (N,)
+        scale = self.scale.exp().clamp(max=30).expand(len(pictures))           # (N,)
+        return Answer(logits, logits, wrong, self.match(features), sentence, scale)
 
 
 class Mismatched:
@@ -248,12 +259,12 @@ class Mismatched:
 
     @staticmethod
     def discriminator(more, conditions):
-        own, wrong, *_ = more
-        return mismatched_loss(own, wrong, conditions[1])
+        answer = Answer(None, *more)
+        return mismatched_loss(answer.own, answer.wrong, conditions[1])
 
     @staticmethod
     def generator(real, fake, more, conditions):
-        return 0.0  # the generator hears of it through D's logit
+        return 0.0  # what D learns from it reaches the generator through D's logit
 
 
 class Contrastive:
@@ -261,8 +272,8 @@ class Contrastive:
 
     @staticmethod
     def discriminator(more, conditions):
-        _, _, pictures, sentences, scale = more
-        return contrastive_loss(pictures, sentences, scale[0], conditions[1])
+        answer = Answer(None, *more)
+        return contrastive_loss(answer.seen, answer.sentence, answer.scale[0], conditions[1])
 
     @classmethod
     def generator(cls, real, fake, more, conditions):

@@ -25,6 +25,7 @@ import os
 import pkgutil
 import random
 import sys
+import textwrap
 import threading
 import traceback
 import warnings
@@ -35,6 +36,7 @@ import torch
 from torch import nn
 
 from lessons.errors import CourseError, nearest
+from lessons.exercises.challenges import challenge  # noqa: F401, for the notebooks
 from lessons.exercises.differences import (
     VALUES,
     as_kind,
@@ -84,14 +86,26 @@ def both(*names):
     return observe
 
 
+def edited(answer, *edits):
+    """A mistake: our answer with pieces of its source exchanged, given as old, new, old, new ..."""
+    source = textwrap.dedent(inspect.getsource(answer))
+    for old, new in zip(edits[::2], edits[1::2], strict=True):
+        assert old in source, old
+        source = source.replace(old, new)
+    space = dict(vars(sys.modules[answer.__module__]))
+    exec(source, space)
+    return space[answer.__name__]
+
+
 @dataclasses.dataclass
 class Exercise:
     """One exercise.
 
     number: like "1.3". ours: the right answer, a function, class or value. cases(): a list of
     argument tuples, for a function. observe(answer, *arguments): what is compared, by default what
-    the answer returns; a `Seen` compares several things by name. mistakes: (message, wrong answer)
-    pairs; a learner's answer that behaves like a wrong one is told its message.
+    the answer returns; a `Seen` compares several things by name. mistakes: (message, wrong answer),
+    or (message, *edits) as for `edited`; a learner's answer that behaves like a wrong one is told
+    its message.
 
     trained: the lesson trains through the result, so gradients for all float arguments, or for
     those of these names, are compared too. asked: the kind of number that the card fixes: "int64",
@@ -113,6 +127,8 @@ class Exercise:
 
     def __post_init__(self):
         EXERCISES[self.number] = self
+        self.mistakes = [(message, wrong[0] if len(wrong) == 1 else edited(self.ours, *wrong))
+                         for message, *wrong in self.mistakes]
 
     def all_cases(self):
         """The cases, and after them the hidden ones, if a seed for them is set."""

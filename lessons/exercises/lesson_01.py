@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from lessons import mlp_gan
@@ -111,70 +110,44 @@ def _silenced(network, images):
             for name, share in zip(names, shares.tolist(), strict=True)}
 
 
-def _replaced(place, layer):
-    """The article's discriminator with another layer in one place."""
-    def make():
-        network = mlp_gan.ArticleDiscriminator()
-        network.layers[place] = layer
-        return network
-    return make
-
-
-class _Awake(nn.Module):
-    def forward(self, x):
-        return F.dropout(x, 0.3)
-
-
-def _changed(swap):
-    """The article's discriminator with some of its layers swapped for others."""
-    def make():
-        network = mlp_gan.ArticleDiscriminator()
-        network.layers = nn.Sequential(*[swap(layer) for layer in network.layers])
-        return network
-    return make
-
-
-def _two_layers():
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.LeakyReLU(0.2), nn.Dropout(0.3),
-                         nn.Linear(1024, 1), nn.Sigmoid())
-
-
+_FIRST, _SECOND = ("nn.Linear(784, 1024), nn.LeakyReLU(0.2), nn.Dropout(0.3)",
+                   "nn.Linear(1024, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3)")
 Exercise("1.3", ours=mlp_gan.ArticleDiscriminator, observe=_try_discriminator, trained=True,
          cases=lambda: [(torch.randn(n, 1, 28, 28, generator=rng(n)),) for n in (4, 7)],
          mistakes=[
     ("The last layer gives a logit, but the article's loss wants a probability: end with a "
-     "sigmoid.", _changed(lambda m: nn.Identity() if isinstance(m, nn.Sigmoid) else m)),
-    ("A plain ReLU stands where a LeakyReLU with slope 0.2 should.",
-     _changed(lambda m: nn.ReLU() if isinstance(m, nn.LeakyReLU) else m)),
+     "sigmoid.", ", nn.Sigmoid()", ""),
+    ("A plain ReLU stands where a LeakyReLU with slope 0.2 should.", "LeakyReLU(0.2)", "ReLU()"),
     ("The slope of the LeakyReLU is not 0.2 (0.01 is what PyTorch takes by itself).",
-     _changed(lambda m: nn.LeakyReLU() if isinstance(m, nn.LeakyReLU) else m)),
+     "LeakyReLU(0.2)", "LeakyReLU()"),
     ("There is no dropout: two images in training mode come out the same twice.",
-     _changed(lambda m: nn.Identity() if isinstance(m, nn.Dropout) else m)),
+     ", nn.Dropout(0.3)", ""),
     ("Dropout stands behind the first layer alone: the second has one, too.",
-     _replaced(6, nn.Identity())),
+     _SECOND, "nn.Linear(1024, 512), nn.LeakyReLU(0.2)"),
     ("Dropout stands behind the second layer alone: the first has one, too.",
-     _replaced(3, nn.Identity())),
+     _FIRST, "nn.Linear(784, 1024), nn.LeakyReLU(0.2)"),
     ("The rate of dropout is not 0.3 (0.5 is what PyTorch takes by itself).",
-     _changed(lambda m: nn.Dropout() if isinstance(m, nn.Dropout) else m)),
+     "Dropout(0.3)", "Dropout()"),
     ("Dropout silences pixels of the image, too: it belongs behind the first two layers only.",
-     _replaced(0, nn.Sequential(nn.Flatten(), nn.Dropout(0.3)))),
+     "nn.Flatten()", "nn.Flatten(), nn.Dropout(0.3)"),
     ("Dropout goes on in evaluation mode: `F.dropout` must be told when it is training, a layer "
-     "`nn.Dropout` made in `__init__` knows.",
-     _changed(lambda m: _Awake() if isinstance(m, nn.Dropout) else m)),
-    ("A layer is missing: the article names three linear layers, 784-1024-512-1.", _two_layers),
+     "`nn.Dropout` made in `__init__` knows.", "self.layers(images)",
+     "self.layers[7:](nn.functional.dropout(self.layers[4:6](nn.functional.dropout("
+     "self.layers[:3](images), 0.3)), 0.3))"),
+    ("A layer is missing: the article names three linear layers, 784-1024-512-1.",
+     f"{_SECOND},", "", "nn.Linear(512, 1)", "nn.Linear(1024, 1)"),
     ("A LeakyReLU stands before the sigmoid: the last layer's logit goes straight into it.",
-     _replaced(7, nn.Sequential(nn.Linear(512, 1), nn.LeakyReLU(0.2)))),
+     "nn.Sigmoid()", "nn.LeakyReLU(0.2), nn.Sigmoid()"),
     ("The end is a tanh: a probability lies between 0 and 1, so end with a sigmoid.",
-     _changed(lambda m: nn.Tanh() if isinstance(m, nn.Sigmoid) else m)),
+     "nn.Sigmoid()", "nn.Tanh()"),
     ("There is no LeakyReLU: without it three linear layers are as good as one.",
-     _changed(lambda m: nn.Identity() if isinstance(m, nn.LeakyReLU) else m)),
+     "nn.LeakyReLU(0.2), ", ""),
     ("The second LeakyReLU is missing: one stands behind each of the first two layers.",
-     _replaced(5, nn.Identity())),
+     _SECOND, "nn.Linear(1024, 512), nn.Dropout(0.3)"),
     ("The first LeakyReLU is missing: one stands behind each of the first two layers.",
-     _replaced(2, nn.Identity())),
-    ("Linear layers have biases: leave out `bias=False`.",
-     _changed(lambda m: nn.Linear(m.in_features, m.out_features, bias=False)
-              if isinstance(m, nn.Linear) else m)),
+     _FIRST, "nn.Linear(784, 1024), nn.Dropout(0.3)"),
+    ("Linear layers have biases: leave out `bias=False`.", "024)", "024, bias=False)",
+     "512)", "512, bias=False)", "512, 1)", "512, 1, bias=False)"),
 ])
 
 
@@ -238,130 +211,54 @@ def _number(loss):
     return loss.detach().float().reshape(()) if one else loss
 
 
-def _left_frozen(step):
-    def wrong(generator, discriminator, *rest):
-        loss = step(generator, discriminator, *rest)
-        discriminator.requires_grad_(False)
-        return loss
-    return wrong
-
-
 _FROZEN = ("One of the networks comes out of your step frozen, or in evaluation mode: set it back "
-           "as it was.")
-
-
-def _d_step(detach=True, real_label=1.0, zero=True, move=True, halves=(1, 1), mean=1.0, late=False):
-    def step(generator, discriminator, optimizer, criterion, real, z):
-        fake = generator(z).detach() if detach else generator(z)
-        p, q = discriminator(real), discriminator(fake)
-        q = q.detach() if late else q
-        loss = mean * (halves[0] * criterion(p, torch.full_like(p, real_label))
-                       + halves[1] * criterion(q, torch.full_like(q, 1 - real_label)))
-        if zero:
-            optimizer.zero_grad()
-        loss.backward()
-        if move:
-            optimizer.step()
-        return loss
-    return step
-
-
-def _g_step(detach=False, label=1.0, zero=True, move=True):
-    def step(generator, discriminator, optimizer, criterion, z):
-        q = discriminator(generator(z).detach() if detach else generator(z))
-        loss = criterion(q, torch.full_like(q, label))
-        if zero:
-            optimizer.zero_grad()
-        loss.backward()
-        if move:
-            optimizer.step()
-        return loss
-    return step
-
-
-def _step_by_part(again):
-    """A step for the real images and one for the generated; again: D looks after the first."""
-    def step(generator, discriminator, optimizer, criterion, real, z):
-        fake = generator(z).detach()
-        p, q = discriminator(real), discriminator(fake)
-        losses = []
-        for label, outputs in ((1.0, p), (0.0, q)):
-            if again and losses:
-                outputs = discriminator(fake)
-            losses.append(criterion(outputs, torch.full_like(outputs, label)))
-            optimizer.zero_grad()
-            losses[-1].backward()
-            optimizer.step()
-        return sum(losses)
-    return step
-
-
-def _moves_both(generator, discriminator, optimizer, criterion, z):
-    q = discriminator(generator(z))
-    loss = criterion(q, torch.ones_like(q))
-    optimizer.zero_grad()
-    discriminator.zero_grad()
-    loss.backward()
-    optimizer.step()
-    with torch.no_grad():
-        for p in discriminator.parameters():
-            p -= 0.1 * p.grad
-    return loss
-
-
-def _own_noise(step):
-    """The message for a step that draws its noise itself, and that step."""
-    return ("You draw new noise: use the `z` that is passed.",
-            lambda *given: step(*given[:-1], torch.randn_like(given[-1])))
-
-
-def _saturating(generator, discriminator, optimizer, criterion, z):
-    q = discriminator(generator(z))
-    loss = -criterion(q, torch.zeros_like(q))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss
-
-
+           "as it was.", "return loss", "discriminator.requires_grad_(False)\n    return loss")
+_OLD = ("Old gradients are still there: call optimizer.zero_grad() before loss.backward().",
+        "    optimizer.zero_grad()\n", "")
+_STILL = ("The weights do not move: call optimizer.step() after loss.backward(), and clear nothing "
+          "in between.", "    optimizer.step()\n", "")
+_NOISE = ("You draw new noise: use the `z` that is passed.",
+          "generator(z)", "generator(torch.randn_like(z))")
+_PARTS = "criterion(p_real, labels(p_real, 1.0))", "criterion(p_fake, labels(p_fake, 0.0))"
+_ONE = ("    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()\n")
 Exercise("1.5", ours=mlp_gan.discriminator_step, cases=_games, mistakes=[
     ("This looks like a missing detach: the discriminator's step sends gradients into the "
-     "generator.", _d_step(detach=False)),
+     "generator.", "generator(z).detach()", "generator(z)"),
     ("This looks like swapped labels: real images are 1, generated ones are 0.",
-     _d_step(real_label=0.0)),
-    ("Old gradients are still there: call optimizer.zero_grad() before loss.backward().",
-     _d_step(zero=False)),
-    ("The weights do not move: call optimizer.step() after loss.backward(), and clear nothing "
-     "in between.", _d_step(move=False)),
-    ("Only the real images are in your loss: add the generated ones.", _d_step(halves=(1, 0))),
-    ("Only the generated images are in your loss: add the real ones.", _d_step(halves=(0, 1))),
+     "p_real, 1.0", "p_real, 0.0", "p_fake, 0.0", "p_fake, 1.0"),
+    _OLD, _STILL,
+    ("Only the real images are in your loss: add the generated ones.", f" + {_PARTS[1]}", ""),
+    ("Only the generated images are in your loss: add the real ones.", f"{_PARTS[0]} + ", ""),
     ("Your loss is half of the article's: it adds both parts, it does not average them.",
-     _d_step(mean=0.5)),
+     "    optimizer.zero_grad()", "    loss = loss / 2\n    optimizer.zero_grad()"),
     ("Your detach, or no_grad, covers too much: it cuts off the discriminator as well, so that the "
-     "generated images teach it nothing.", _d_step(late=True)),
+     "generated images teach it nothing.", "labels(p_fake", "labels(p_fake := p_fake.detach()",
+     "criterion(p_fake,", "criterion(p_fake.detach(),"),
     ("You make two steps, one for each part of the loss: add the parts, and make one.",
-     _step_by_part(again=False)),
+     " + ".join(_PARTS) + "\n" + _ONE, f"{_PARTS[0]}\n    other = {_PARTS[1]}\n{_ONE}"
+     + _ONE.replace("loss", "other") + "    loss = loss + other\n"),
     ("You make a step before the discriminator has looked at the generated images: both parts of "
-     "the loss belong to one step.", _step_by_part(again=True)),
-    (_FROZEN, _left_frozen(_d_step())),
-    _own_noise(_d_step()),
+     "the loss belong to one step.",
+     " + ".join(_PARTS) + "\n" + _ONE, f"{_PARTS[0]}\n{_ONE}    p_fake = discriminator(fake)\n"
+     f"    other = {_PARTS[1]}\n" + _ONE.replace("loss", "other") + "    loss = loss + other\n"),
+    _FROZEN, _NOISE,
 ], asked="tensor", observe=lambda step, *given: _play(step, 1, *given))
 
 Exercise("1.6", ours=mlp_gan.generator_step, mistakes=[
     ("This looks like swapped labels: the generator wants its images to be called real, 1.",
-     _g_step(label=0.0)),
+     "1.0", "0.0"),
     ("This is the saturating loss of the article's formula; its loop, and this exercise, ask for "
-     "criterion(D(G(z)), ones).", _saturating),
-    ("Old gradients are still there: call optimizer.zero_grad() before loss.backward().",
-     _g_step(zero=False)),
-    ("The weights do not move: call optimizer.step() after loss.backward(), and clear nothing "
-     "in between.", _g_step(move=False)),
+     "criterion(D(G(z)), ones).", "criterion(p_fake, labels(p_fake, 1.0))",
+     "-criterion(p_fake, labels(p_fake, 0.0))"),
+    _OLD, _STILL,
     ("This looks like a detach too many: no gradient reaches the generator.",
-     _g_step(detach=True)),
-    (_FROZEN, _left_frozen(_g_step())),
+     "generator(z)", "generator(z).detach()"),
+    _FROZEN,
     ("The discriminator comes out of the generator's step with other weights: move the generator's "
-     "alone.", _moves_both),
-    _own_noise(_g_step()),
+     "alone.", "    loss.backward()", "    discriminator.zero_grad()\n    loss.backward()",
+     "    optimizer.step()", "    optimizer.step()\n    for p in discriminator.parameters():\n"
+     "        p.data -= 0.1 * p.grad"),
+    _NOISE,
 ], asked="tensor", cases=lambda: [(*game[:4], game[5]) for game in _games()],
    observe=lambda step, *given: _play(step, 0, *given))
 
@@ -375,11 +272,9 @@ def _read():
     return cases
 
 
-Exercise("1.7", ours=digits.digit_shares,
-         cases=_read,
-         mistakes=[
+Exercise("1.7", ours=digits.digit_shares, cases=_read, mistakes=[
     ("These are counts: divide by the number of images.",
-     lambda x: x.argmax(1).bincount(minlength=10).float()),
+     lambda x: x.argmax(1).bincount(minlength=10)),
     ("This is the mean probability of each digit: first let each image be read as one digit.",
      lambda x: x.softmax(1).mean(0)),
     ("Digits that were never read are missing at the end: bincount needs minlength=10.",
@@ -388,8 +283,6 @@ Exercise("1.7", ours=digits.digit_shares,
      lambda x: x.argmax(1).unique(return_counts=True)[1] / len(x)),
     ("This is the mean of the logits: first let each image be read as one digit, then count.",
      lambda x: x.mean(0)),
-    ("These are the counts, as whole numbers: divide by the number of images.",
-     lambda x: x.argmax(1).bincount(minlength=10)),
     ("Each image votes for its *smallest* logit.",
      lambda x: x.argmin(1).bincount(minlength=10) / len(x)),
     ("These are percents: shares sum to 1.",
@@ -409,15 +302,6 @@ def _logit_cases():
             ] + [(torch.tensor([[6.0], [-7.0]]), torch.tensor([[1.0], [0.0]]))]
 
 
-def _parts(logits, targets):
-    return logits.clamp(min=0) - logits * targets + torch.log1p(torch.exp(-logits.abs()))
-
-
-def _naive_bce(logits, targets):
-    p = torch.sigmoid(logits)
-    return -(targets * torch.log(p) + (1 - targets) * torch.log(1 - p)).mean()
-
-
 class _Forbidden(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if function.__name__ == "binary_cross_entropy_with_logits":
@@ -431,34 +315,32 @@ def _by_hand(loss, logits, targets):
         return loss(logits, targets)
 
 
+_MAX, _LOG = "logits.clamp(min=0)", "torch.log1p(torch.exp(-logits.abs()))"
 Exercise("1.8", ours=losses.bce_with_logits, cases=_logit_cases, observe=_by_hand,
          trained=("logits",), mistakes=[
     ("This is the sum over the batch: take the mean, or the step grows with the batch.",
-     lambda x, t: losses.bce_with_logits(x, t) * x.numel()),
+     "loss.mean()", "loss.sum()"),
     ("Right for small logits, but infinite or not a number for large ones: never take the "
-     "logarithm of a sigmoid.", _naive_bce),
+     "logarithm of a sigmoid.", f"{_MAX} - logits * targets + {_LOG}",
+     "-(targets * torch.log(torch.sigmoid(logits))"
+     " + (1 - targets) * torch.log(1 - torch.sigmoid(logits)))"),
     ("Real and fake are swapped: the target belongs to sigmoid(logit), not to one minus it.",
-     lambda x, t: losses.bce_with_logits(x, 1 - t)),
+     "* targets", "* (1 - targets)"),
     ("These logits go through a sigmoid twice: the formula already holds one.",
-     lambda x, t: losses.bce_with_logits(torch.sigmoid(x), t)),
-    ("The loss is given for each image: take the mean of them.",
-     lambda x, t: _parts(x, t)),
+     "    loss =", "    logits = torch.sigmoid(logits)\n    loss ="),
+    ("The loss is given for each image: take the mean of them.", "loss.mean()", "loss"),
     ("You divide by the number of rows: take the mean over all logits, in any shape.",
-     lambda x, t: _parts(x, t).sum() / len(x)),
-    ("max(l, 0) is missing: the formula has three parts.",
-     lambda x, t: (_parts(x, t) - x.clamp(min=0)).mean()),
-    ("The logarithm is missing: the formula has three parts.",
-     lambda x, t: (x.clamp(min=0) - x * t).mean()),
-    ("- l t is missing: the formula has three parts.",
-     lambda x, t: (_parts(x, t) + x * t).mean()),
+     "loss.mean()", "loss.sum() / len(logits)"),
+    ("max(l, 0) is missing: the formula has three parts.", f"{_MAX} -", "-"),
+    ("The logarithm is missing: the formula has three parts.", f" + {_LOG}", ""),
+    ("- l t is missing: the formula has three parts.", " - logits * targets", ""),
     ("The exponential is that of l or of -l: for large ones it is infinite. Take -|l|.",
-     lambda x, t: (x.clamp(min=0) - x * t + torch.log(1 + torch.exp(-x))).mean()),
-    ("The exponential grows: take exp(-|l|), which is at most 1.",
-     lambda x, t: (x.clamp(min=0) - x * t + torch.log1p(torch.exp(x.abs()))).mean()),
-    ("max(l, 0) is not |l|.",
-     lambda x, t: (_parts(x, t) - x.clamp(min=0) + x.abs()).mean()),
+     _LOG, "torch.log(1 + torch.exp(-logits))"),
+    ("The exponential grows: take exp(-|l|), which is at most 1.", "-logits.abs()", "logits.abs()"),
+    ("max(l, 0) is not |l|.", _MAX, "logits.abs()"),
     ("It is right for moderate logits; for large ones PyTorch cuts the logarithm of a probability "
-     "off at -100.", lambda x, t: F.binary_cross_entropy(torch.sigmoid(x), t)),
+     "off at -100.", f"{_MAX} - logits * targets + {_LOG}",
+     "torch.nn.functional.binary_cross_entropy(torch.sigmoid(logits), targets)"),
 ])
 
 
@@ -487,66 +369,43 @@ def _penalty_and_gradient(penalty, network, real):
                  **gradients([value], dict(network.named_parameters()))})
 
 
-def _penalty(reduce, create_graph=True, score=torch.sum, flatten=True, detach=True):
-    def penalty(discriminator, real):
-        real = (real.detach() if detach else real).requires_grad_()
-        gradient, = torch.autograd.grad(score(discriminator(real)), real, create_graph=create_graph)
-        return reduce(gradient.flatten(1) if flatten else gradient)
-    return penalty
-
-
-def _half_squares(gradient):
-    return gradient.square().sum(1).mean() / 2
-
-
-def _clears(discriminator, real):
-    discriminator.zero_grad()
-    return losses.r1_penalty(discriminator, real)
-
-
-def _by_backward(discriminator, real):
-    """As with backward(create_graph=True), which would print a warning here."""
-    weights = list(discriminator.parameters())
-    real = real.detach().requires_grad_()
-    gradient, *others = torch.autograd.grad(discriminator(real).sum(), (real, *weights),
-                                            create_graph=True)
-    for weight, other in zip(weights, others, strict=True):
-        weight.grad = weight.grad + other.detach()
-    return _half_squares(gradient.flatten(1))
-
-
+_HALF, _SUM = "gradient.flatten(1).square().sum(1).mean() / 2", "logits.sum(), real"
 Exercise("1.9", ours=losses.r1_penalty, cases=_penalty_cases, observe=_penalty_and_gradient,
          used=False, mistakes=[
     ("The length is not squared: R1 is the mean of the squared length.",
-     _penalty(lambda g: g.norm(dim=1).mean() / 2)),
+     _HALF, "gradient.flatten(1).norm(dim=1).mean() / 2"),
     ("You average over pixels: sum the squares of one image, then average over images.",
-     _penalty(lambda g: g.square().mean() / 2)),
+     _HALF, "gradient.square().mean() / 2"),
     ("The penalty cannot be trained: pass create_graph=True to torch.autograd.grad.",
-     _penalty(_half_squares, create_graph=False)),
-    ("A factor is missing: R1 is half of the mean squared length.",
-     _penalty(lambda g: g.square().sum(1).mean())),
-    ("You sum over the batch: average over images.", _penalty(lambda g: g.square().sum() / 2)),
+     ", create_graph=True", ""),
+    ("A factor is missing: R1 is half of the mean squared length.", " / 2", ""),
+    ("You sum over the batch: average over images.", _HALF, "gradient.square().sum() / 2"),
     ("You differentiate the mean of the logits: in a batch of N each image then has an N-th of its "
-     "slope.", _penalty(_half_squares, score=torch.mean)),
-    ("You sum over one axis only: all axes but the first belong to one image.",
-     _penalty(_half_squares, flatten=False)),
+     "slope.", _SUM, "logits.mean(), real"),
+    ("You sum over one axis only: all axes but the first belong to one image.", ".flatten(1)", ""),
     ("Right for images, but `real` is (N, ...): a film, for one, has more axes.",
-     _penalty(lambda g: g.square().sum((1, 2, 3)).mean() / 2, flatten=False)),
+     _HALF, "gradient.square().sum((1, 2, 3)).mean() / 2"),
     ("The caller's own images ask for gradients from now on: work on a detached copy.",
-     _penalty(_half_squares, detach=False)),
+     "real.detach()", "real"),
     ("Your `backward` adds to the gradients of the discriminator's weights, and another loss may "
-     "have left some there: `torch.autograd.grad` only returns them.", _by_backward),
+     "have left some there: `torch.autograd.grad` only returns them.",
+     # as with backward(create_graph=True), which would print a warning here
+     f"gradient, = torch.autograd.grad({_SUM}, create_graph=True)",
+     "weights = list(discriminator.parameters())\n    gradient, *others = torch.autograd.grad("
+     "logits.sum(), (real, *weights), create_graph=True)\n"
+     "    for weight, other in zip(weights, others):\n"
+     "        weight.grad = weight.grad + other.detach()"),
     ("You clear the discriminator's gradients, and another loss may have left some there: leave "
-     "them as they are.", _clears),
+     "them as they are.", "    logits =", "    discriminator.zero_grad()\n    logits ="),
     ("The length is that of R1's root: leave the square as it is.",
-     _penalty(lambda g: g.square().sum(1).mean().sqrt() / 2)),
+     ".mean() / 2", ".mean().sqrt() / 2"),
     ("The square is taken of the whole: first of each number, then the sum.",
-     _penalty(lambda g: g.sum(1).square().mean() / 2)),
-    ("These are absolute values: square them.", _penalty(lambda g: g.abs().sum(1).mean() / 2)),
+     ".square().sum(1)", ".sum(1).square()"),
+    ("These are absolute values: square them.", "square", "abs"),
     ("The slope is asked to be 1, as in WGAN-GP: R1 asks for 0.",
-     _penalty(lambda g: (g.norm(dim=1) - 1).square().mean() / 2)),
+     _HALF, "(gradient.flatten(1).norm(dim=1) - 1).square().mean() / 2"),
     ("You differentiate the probability, after a sigmoid: R1 takes the logit.",
-     _penalty(_half_squares, score=lambda logits: logits.sigmoid().sum())),
+     _SUM, "logits.sigmoid().sum(), real"),
 ])
 
 
@@ -572,45 +431,78 @@ def _averaged(average_weights, average, model, decay):
         tensor.data.add_(1)
 
 
-def _lerp(average, model, decay, weight, copy=torch.Tensor.copy_):
-    with torch.no_grad():
-        for a, m in zip(average.parameters(), model.parameters(), strict=True):
-            a.lerp_(m, weight(decay))
-        for a, m in zip(average.buffers(), model.buffers(), strict=True):
-            copy(a, m)
-
-
-def _leave(a, m):
-    pass
-
-
-def _share(a, m):
-    a.data = m.data
-
-
-def _copy_floats(a, m):
-    if a.is_floating_point():
-        a.copy_(m)
-
-
+_LERP, _COPY = "mean.lerp_(weight, 1 - decay)", "mean.copy_(value)"
 Exercise("1.10", ours=training.average_weights, cases=_pairs, observe=_averaged, used=False,
          mistakes=[
     ("The roles are swapped: the average keeps `decay` of itself, and takes 1 - decay of the "
-     "model.", lambda a, m, d: _lerp(a, m, d, lambda d: d)),
+     "model.", "1 - decay", "decay"),
     ("The average is overwritten by the model: nothing of its past is left.",
-     lambda a, m, d: _lerp(a, m, d, lambda d: 1.0)),
+     _LERP, "mean.copy_(weight)"),
     ("The model is changed and the average is not: it is the other way round.",
-     lambda a, m, d: _lerp(m, a, d, lambda d: 1 - d, _leave)),
+     _LERP, "weight.lerp_(mean, 1 - decay)", _COPY, "value.copy_(value)"),
     ("The buffers (batch normalisation's running means) are left behind: copy them.",
-     lambda a, m, d: _lerp(a, m, d, lambda d: 1 - d, _leave)),
+     _COPY, "pass"),
     ("The counter among the buffers is left behind: it is a whole number, and copied all the same.",
-     lambda a, m, d: _lerp(a, m, d, lambda d: 1 - d, _copy_floats)),
+     _COPY, "mean.copy_(value if mean.is_floating_point() else mean)"),
     ("The buffers are averaged as the weights are: they are to be copied.",
-     lambda a, m, d: _lerp(a, m, d, lambda d: 1 - d, lambda x, y: x.copy_(d * x + (1 - d) * y))),
+     _COPY, "mean.copy_(decay * mean + (1 - decay) * value)"),
     ("The two modules share their buffers from now on, and the average would change with the "
-     "model: copy the values.", lambda a, m, d: _lerp(a, m, d, lambda d: 1 - d, _share)),
+     "model: copy the values.", _COPY, "mean.data = value.data"),
     ("The average's weights do not change: `mean = ...` only gives the name to another tensor, so "
-     "change the tensor itself.", lambda a, m, d: _lerp(a, m, d, lambda d: 0.0)),
+     "change the tensor itself.", _LERP, "mean = mean.lerp(weight, 1 - decay)"),
     ("Nothing changes in the average: change its tensors themselves, in place.",
-     lambda a, m, d: None),
+     _LERP, "pass", _COPY, "pass"),
+])
+
+
+# 1.11 ------------------------------------------------------------------------------------------
+def mended_round(generator, discriminator, g_adam, d_adam, real, z):
+    """A step of D and a step of G, on logits; returns both losses."""
+    fake = generator(z)
+    real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
+    d_loss = losses.bce_with_logits(real_logits, mlp_gan.labels(real_logits, 1.0)) \
+        + losses.bce_with_logits(fake_logits, mlp_gan.labels(fake_logits, 0.0))
+    d_adam.zero_grad()
+    d_loss.backward()
+    d_adam.step()
+    fake_logits = discriminator(fake)
+    g_loss = losses.bce_with_logits(fake_logits, mlp_gan.labels(fake_logits, 1.0))
+    g_adam.zero_grad()
+    g_loss.backward()
+    g_adam.step()
+    return d_loss.detach(), g_loss.detach()
+
+
+def _rounds():
+    """The games of 1.5, with logits."""
+    return [(generator, discriminator[:1], *optimizers, real, z)
+            for generator, discriminator, optimizers, _, real, z in _games()]
+
+
+def _play_round(play_round, generator, discriminator, *others):
+    """Let it play two rounds, after which the gradients of the first may be left over."""
+    for p in (*generator.parameters(), *discriminator.parameters()):
+        p.grad = torch.full_like(p, 0.5)
+    play_round(generator, discriminator, *others)
+    result = play_round(generator, discriminator, *others)
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise CourseError("Return two losses, that of D's step and that of G's, as the round did.")
+    return Seen(zip(("loss of D", "loss of G"), map(_number, result), strict=True))
+
+
+_D_LOOK, _G_LOOK = "discriminator(fake.detach())", "discriminator(fake)"
+_AGAIN = "Copy the ten lines and mend them in three places: "
+Exercise("1.11", ours=mended_round, cases=_rounds, observe=_play_round, mistakes=[
+    (_AGAIN + "this round is still as it was.", _G_LOOK, "discriminator(fake .detach())", _D_LOOK,
+     _G_LOOK, "    g_adam.zero_grad()\n", ""),
+    ("Still, G does not move: `detach` cuts off the gradient of its loss, or it is cleared before "
+     "it is used, or the step is missing.", _G_LOOK, "discriminator(fake .detach())"),
+    ("Still, old gradients are in G when its optimizer makes a step: clear them before "
+     "g_loss.backward().", "    g_adam.zero_grad()\n", ""),
+    ("D's gradients are no longer cleared: that line was right.", "    d_adam.zero_grad()\n", ""),
+    ("G's labels were right: G wants D to take its images for real, 1.",
+     "(fake_logits, 1.0)", "(fake_logits, 0.0)"),
+    ("D no longer makes a step.", "    d_adam.step()\n", ""),
+    ("G's step draws other noise than D's: the images of one round serve both.",
+     _G_LOOK, "discriminator(generator(torch.randn_like(z)))"),
 ])

@@ -245,6 +245,41 @@ def _all_state_averaged(average, model, decay):
         mine[name].copy_(decay * mine[name] + (1 - decay) * value)
 
 
+def _round_by_steps(generator, discriminator, g_adam, d_adam, real, z):
+    loss = nn.BCEWithLogitsLoss()
+    return (_d_as()(generator, discriminator, d_adam, loss, real, z),
+            _g_as()(generator, discriminator, g_adam, loss, z))
+
+
+def _round_as(no_grad=False, late=True, clear=True, labels=(1.0, 0.0, 1.0), order="dg", value=None,
+              wrap=lambda fake: fake, after=lambda g, d: None):
+    """A round in which the generator is asked twice, or that is wrong in one way."""
+    def play(generator, discriminator, g_adam, d_adam, real, z):
+        def d_step():
+            with torch.set_grad_enabled(not no_grad):
+                fake = generator(z)
+            p, q = discriminator(real), discriminator(fake)
+            loss = F.binary_cross_entropy_with_logits(p, torch.full_like(p, labels[0])) \
+                + F.binary_cross_entropy_with_logits(q, torch.full_like(q, labels[1]))
+            d_adam.zero_grad()
+            loss.backward()
+            d_adam.step()
+            return loss
+
+        def g_step():
+            q = discriminator(wrap(generator(z)))
+            loss = F.binary_cross_entropy_with_logits(q, torch.full_like(q, labels[2]))
+            if clear:
+                g_adam.zero_grad()
+            loss.backward()
+            g_adam.step()
+            return loss
+        found = {name: {"d": d_step, "g": g_step}[name]().detach() for name in order}
+        after(generator, discriminator)
+        return value(found) if value else (found["d"], found["g"])
+    return play
+
+
 RIGHT = {
     "1.1": [lambda x: ((x.unsqueeze(1).to(torch.float32) / 255) - 0.5) / 0.5,
             lambda x: (x.reshape(-1, 1, 28, 28).float() - 127.5) / 127.5,
@@ -269,6 +304,8 @@ RIGHT = {
             lambda x, t: _bce(x, t).sum() / x.numel()],
     "1.9": [_r1, _r1_rows, _r1_norm],
     "1.10": [_average, _average_state, _average_data],
+    "1.11": [_round_by_steps, _round_as(no_grad=True), _round_as(),
+             _round_as(value=lambda found: [found["d"].item(), found["g"].item()])],
 }
 
 WRONG = {
@@ -330,4 +367,11 @@ WRONG = {
              _average_as(lambda a, b, d: d * a + b), _average_as(buffers=False),
              lambda a, m, d: a.load_state_dict(m.state_dict()),
              lambda a, m, d: copy.deepcopy(a), _average_as(after=lambda a, m: m.eval())],
+    "1.11": [_round_as(order="gd"), _round_as(labels=(0.0, 1.0, 1.0)),
+             _round_as(wrap=lambda fake: fake.detach()), _round_as(clear=False),
+             _round_as(no_grad=True, clear=False), _round_as(labels=(1.0, 0.0, 0.0)),
+             _round_as(value=lambda found: found["d"] + found["g"]),
+             _round_as(value=lambda found: (found["g"], found["d"])),
+             _round_as(after=lambda g, d: d.requires_grad_(False)), _round_as(order="dgg"),
+             _round_as(labels=(0.9, 0.0, 1.0)), lambda *given: (torch.zeros(()), torch.zeros(()))],
 }

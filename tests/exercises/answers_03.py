@@ -82,6 +82,37 @@ def _loss(own, wrong, said, of=F.softplus, truly=_truly):
     return (of(wrong - own) * right).sum() / right.sum().clamp(min=1)
 
 
+def _contrast(seen, sentences, scale, said, chance=-torch.inf, both=True, length=1.0, wide=False):
+    """The contrastive loss by logarithms of sums, with what may be wrong with it."""
+    seen, sentences = (x / x.norm(dim=1, keepdim=True) * length for x in (seen, sentences))
+    scores = scale * torch.einsum("ie,je->ij", seen, sentences)
+    others = compatible(said)
+    if not wide:
+        others = others & (torch.arange(len(said))[:, None] != torch.arange(len(said)))
+    scores = torch.where(others, torch.tensor(chance), scores)
+    rows = scores.logsumexp(1) - scores.diagonal()
+    columns = scores.logsumexp(0) - scores.diagonal()
+    return (rows.mean() + columns.mean()) / 2 if both else rows.mean()
+
+
+def _contrast_in_a_loop(seen, sentences, scale, said):
+    fits, losses = compatible(said), []
+    for i in range(len(said)):
+        there = [j for j in range(len(said)) if j == i or not fits[i, j]]
+        for rows in ([(i, j) for j in there], [(j, i) for j in there]):
+            scores = torch.stack([scale * F.cosine_similarity(seen[a], sentences[b], dim=0)
+                                  for a, b in rows])
+            losses.append(-scores.log_softmax(0)[there.index(i)])
+    return torch.stack(losses).mean()
+
+
+def _contrast_by_softmax(seen, sentences, scale, said):
+    scores = scale * F.cosine_similarity(seen[:, None], sentences[None], dim=-1)
+    weights = scores.exp() * ~(compatible(said) & ~torch.eye(len(said), dtype=torch.bool))
+    right = weights.diagonal()
+    return -((right / weights.sum(0)).log() + (right / weights.sum(1)).log()).mean() / 2
+
+
 RIGHT = {
     "3.1": [_rows, _weighed, _filled],
     "3.2": [_Matching,
@@ -98,7 +129,8 @@ RIGHT = {
                                      for a, b in zip(right, wrong, strict=True)) / len(right),
             lambda right, wrong: (((right > wrong).sum() + 0.5 * (right == wrong).sum())
                                   / len(right)).item()],
-    "3.5": [dict([("D", "none"), ("C", "both"), ("B", "words"), ("A", "caption")]),
+    "3.5": [_contrast, _contrast_in_a_loop, _contrast_by_softmax],
+    "3.6": [dict([("D", "none"), ("C", "both"), ("B", "words"), ("A", "caption")]),
             {"A": "caption", "B": "words", "C": "both", "D": "none", "E": "?"},
             dict(zip("ABCD", ("caption", "words", "both", "none"), strict=True))],
 }
@@ -138,7 +170,15 @@ WRONG = {
             lambda r, w: float((r > w + 0.1).float().mean()),
             lambda r, w: round(((r - w).sign().mean().item() + 1) / 2),
             lambda r, w: float(((r > w).float() + (r == w).float()).mean() / 2)],
-    "3.5": [{}, {"A": "caption"}, {"A": "none", "B": "none", "C": "none", "D": "none"},
+    "3.5": [lambda *given: _contrast(*given, chance=-1.0),
+            lambda *given: _contrast(*given).detach(),
+            lambda *given: _contrast(*given, both=False), lambda *given: -_contrast(*given),
+            lambda *given: _contrast(*given, length=2.0),
+            lambda *given: _contrast(*given, wide=True, chance=-50.0),
+            lambda *given: 2 * _contrast(*given), lambda a, b, c, d: _contrast(b, a.detach(), c, d),
+            lambda a, b, c, d: _contrast(a, b.roll(-1, 0), c, d),
+            lambda a, b, c, d: _contrast(a, b, c, torch.arange(4 * len(d)).view(-1, 4))],
+    "3.6": [{}, {"A": "caption"}, {"A": "none", "B": "none", "C": "none", "D": "none"},
             {"A": "words", "B": "words", "C": "both", "D": "none"},
             {"A": "both", "B": "words", "C": "both", "D": "none"},
             {"A": "Caption", "B": "words", "C": "both", "D": "none"}, ["caption", "words"]],

@@ -312,3 +312,12 @@ def test_what_is_not_right_in_a_notebook_is_ours(cell, tmp_path, capsys):
 def test_unknown_number_names_the_nearest():
     with pytest.raises(CourseError, match="There is no exercise '1.99'"):
         exercises.check("1.99", 1)
+
+
+def test_a_mistake_may_be_our_answer_with_pieces_exchanged():
+    ours = exercises.EXERCISES["3.4"].ours
+    twice = exercises.edited(ours, "return float", "return 2 * float", " / 2", "")
+    tie = torch.ones(3)
+    assert (ours(tie, tie), twice(tie, tie)) == (0.5, 2.0)
+    with pytest.raises(AssertionError, match="not there"):
+        exercises.edited(ours, "not there", "")

@@ -17,6 +17,8 @@ SAME = {
     "1.10": {"for mean, weight in zip(average.parameters(), model.parameters(), strict=False):":
              "both have as many", "for mean, value in zip(average.buffers(), model.buffers(), "
              "strict=False):": "both have as many"},
+    "1.11": {"return (d_loss.detach(), g_loss)": "as in 1.5",
+             "return (d_loss, g_loss.detach())": "as in 1.5"},
     "2.3": {"reach = torch.cdist(others, others).kthvalue(k + 1, dim=0).values":
             "a distance is the same both ways"},
     "3.2": {"def __init__(self, features, width=65):": "the width is always passed",
