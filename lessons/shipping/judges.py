@@ -19,7 +19,6 @@ from lessons.signals.clip import FPS, FRAMES
 from lessons.signals.spoiling import at_times, spoil_at_times, spoil_sound_at_times
 from lessons.signals.windows import as_films, as_pictures, figures_of
 from lessons.sources import downloads
-from lessons.sources.moving_digits import _placed
 from lessons.world.scene import MUSIC
 from lessons.world.theatre import Theatre, all_scenes, first_frames
 from lessons.world.vocabulary import ATTRIBUTES, SEEN, kinds_of, truth
@@ -164,7 +163,10 @@ def _steps(n):
 def _step_loss(judge, video, phases, known, labels):
     at = torch.randint(FRAMES, (len(video),))                                  # a frame of each
     frames, phase = (part[torch.arange(len(at)), at] for part in (video, phases))
-    turn, *logits = judge(figures_of(spoil_at_times(as_films(frames[:, None])[:, 0], 0.85)))
+    frames, half = as_films(frames[:, None])[:, 0], len(at) // 2
+    # on clean frames a phase must be exact
+    frames = torch.cat([frames[:half], spoil_at_times(frames[half:], 0.85)])
+    turn, *logits = judge(figures_of(frames))
     wanted = 2 * math.pi * phase
     wanted = torch.stack([wanted.cos(), wanted.sin()], 1)                      # (N, 2)
     off = (known[:, None] * (turn - wanted).square()).mean()
@@ -236,12 +238,6 @@ def _sound_scores(judge):
             for split, part in films.items()}
 
 
-def recordings(split):
-    """Real recordings as clips, (N, S), and which digit each says, (N,)."""
-    waves, labels, _ = downloads.spoken_digits(split)
-    return torch.stack([_placed(wave) for wave in waves]), labels
-
-
 def _voice_loss(judge, waves, labels):
     moved = waves.roll(int(torch.randint(-1000, 1000, ())), 1)
     return F.cross_entropy(judge(spoil_sound_at_times(moved)), labels)
@@ -249,7 +245,7 @@ def _voice_loss(judge, waves, labels):
 
 @torch.no_grad()
 def _voice_scores(judge):
-    waves, labels = recordings("test")
+    waves, labels = voices.recordings("test")
     return {"test recordings": (judge(waves).argmax(1) == labels).float().mean()}
 
 
@@ -261,10 +257,11 @@ TEACHERS = {
     "clip_judge": Teacher(clips.ClipJudge, real_films, _film_loss, _film_scores,
                           n=8000, steps=1500, batch=32),
     "phase_judge": Teacher(gait.PhaseJudge, _steps, _step_loss, score_phase_judge,
-                           n=4000, steps=2500, batch=192),
+                           n=4000, steps=2000, batch=192),
     "footfall_judge": Teacher(sound.FootfallJudge, _footfalls, _footfall_loss, _footfall_scores,
                               n=8000, steps=1500, batch=32),
     "sound_judge": Teacher(sound.SoundJudge, _sounds, _sound_loss, _sound_scores,
                            n=6000, steps=1200, batch=64),
-    "voice_judge": Teacher(voices.VoiceJudge, lambda n: [part[:n] for part in recordings("train")],
-                           _voice_loss, _voice_scores, n=10_000, steps=1500, batch=64)}
+    "voice_judge": Teacher(voices.VoiceJudge,
+                           lambda n: [part[:n] for part in voices.recordings("train")], _voice_loss,
+                           _voice_scores, n=10_000, steps=1500, batch=64)}
