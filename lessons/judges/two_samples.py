@@ -64,31 +64,38 @@ def taught(draw, classes, steps, batch=64, seed=0):
 
 
 @torch.no_grad()
-def right(classifier, examples, labels):
-    """The share of examples that a classifier puts into their class, or the one class of all.
-
-    It reads in the precision in which it was trained: what gives a generator away is as fine as
-    the rounding of bfloat16.
-    """
+def logits_of(classifier, examples):
+    """What a classifier says of examples, (n, classes), in the precision in which it was trained:
+    what gives a generator away is as fine as the rounding of bfloat16."""
     with training.mixed_precision(torch.device("cpu")):
-        read = torch.cat([classifier(part).argmax(1) for part in examples.split(250)])
-    return float((read == labels).float().mean())
+        return torch.cat([classifier(part) for part in examples.split(250)]).float()
 
 
-def told_apart(learnt, read, steps, batch=64, seed=0):
+def right(classifier, examples, labels):
+    """The share of examples that a classifier puts into their class."""
+    return float((logits_of(classifier, examples).argmax(1) == labels).float().mean())
+
+
+def share_told(real, made):
+    """The share of examples that is told right, 0 to 1; real ones are half of it, however
+    many there are. real (n,), made (m,): logits; above 0 an example is taken for real."""
+    return ((real > 0).float().mean() + (made <= 0).float().mean()) / 2
+
+
+def told_apart(learnt, read, steps, batch=64, seed=0, share=share_told):
     """The two-sample test: the share of the examples `read` that a classifier tells right which was
     trained on the examples `learnt`. 0.5 if none is, 1 if all are.
 
     learnt, read: (real, made), uint8 (n, C, ..., H, W), of different scenes. Where there are as
     many real as made ones, those in one row should be of one scene: they are shown together, so
-    that what differs between them is not the scene.
+    that what differs between them is not the scene. share: exercise 2.5.
     """
     def draw(n, rng):
         rows = torch.randint(max(map(len, learnt)), (-(-n // 2),), generator=rng)
         return torch.cat([part[rows % len(part)] for part in learnt]), \
             torch.arange(2).repeat_interleave(len(rows))
     judge = taught(draw, 2, steps, batch, seed)
-    return sum(right(judge, part, k) for k, part in enumerate(read)) / 2
+    return float(share(*(logits_of(judge, part) @ torch.tensor([1.0, -1.0]) for part in read)))
 
 
 def smaller(films, side):
