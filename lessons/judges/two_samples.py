@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lessons.engine import training
+from lessons.engine.progress import progress
 from lessons.world import captions
 from lessons.world.theatre import Theatre
 
@@ -21,9 +22,9 @@ from lessons.world.theatre import Theatre
 class Classifier(nn.Module):
     """Frames uint8 (N, C, H, W) or films uint8 (N, C, T, H, W) -> logits (N, classes).
 
-    Films are seen with their change from frame to frame. The first layer looks at every pixel of a
-    frame: what gives a generator away is fine. shape: of one example; the last step is a mean over
-    places, so that every size fits.
+    Films are seen with their change from frame to frame; being few, they get dropout. The first
+    layer looks at every pixel of a frame: what gives a generator away is fine. shape: of one
+    example; the last step is a mean over places, so that every size fits.
     """
 
     def __init__(self, shape, classes=2):
@@ -35,7 +36,7 @@ class Classifier(nn.Module):
         for out, stride in ((16, 1 + films), (32, 2), (64, 2)):
             layers += [conv(width, out, 3, stride, padding=1), norm(out), nn.ReLU()]
             width = out
-        self.layers = nn.Sequential(*layers, mean(1), nn.Flatten(), nn.Dropout(0.3),
+        self.layers = nn.Sequential(*layers, mean(1), nn.Flatten(), nn.Dropout(0.3 * films),
                                     nn.Linear(width, classes))
 
     def forward(self, examples):
@@ -47,20 +48,26 @@ class Classifier(nn.Module):
 
 
 def taught(draw, classes, steps, batch=64, seed=0):
-    """A `Classifier` trained to tell so many classes.
+    """A `Classifier` trained to tell so many classes, with a rate that rises and falls to nothing.
 
     draw(n, rng) -> examples uint8 (n, C, ..., H, W), which are shifted a little to the side, and
     their classes.
     """
-    def shifted(examples, labels):
-        return examples.roll(int(torch.randint(-2, 3, ())), -1), labels
-
-    def loss(network, examples, labels):
-        return F.cross_entropy(network(examples), labels)
-    shape = draw(1, torch.Generator())[0].shape[1:]
-    run = training.Supervised(Classifier(shape, classes), model="classifier", seed=seed)
-    return training.fit_supervised(run, draw, loss, load=shifted, batch=batch,
-                                   steps=steps).network.eval()
+    torch.manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
+    network = Classifier(draw(1, rng)[0].shape[1:], classes)
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    for _ in progress(iterable=range(steps), unit="step", desc="two-sample test"):
+        examples, labels = draw(batch, rng)
+        examples = examples.roll(int(torch.randint(-2, 3, (), generator=rng)), -1)
+        with training.mixed_precision(torch.device("cpu")):
+            logits = network(examples)
+        optimizer.zero_grad()
+        F.cross_entropy(logits.float(), labels).backward()
+        optimizer.step()
+        schedule.step()
+    return network.eval()
 
 
 @torch.no_grad()
