@@ -1,5 +1,6 @@
 """The judge of films reads real films, and each measure moves the way it should."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -158,32 +159,29 @@ def test_spreads():
 
 
 def test_judge_training_learns_from_real_films():
-    judge = judges.train_clip_judge(films=64, steps=60, batch=16)
-    clips, _ = judges.real_films(64, 0)
-    reading, real = read_clips(judge, clips.video), vocabulary.truth(clips.scenes)
-    for name in vocabulary.ATTRIBUTES:  # it knows these films by now: 63 of 64 and more
-        assert (reading[name].argmax(1) == real[name]).float().mean() > 0.9, name
+    teacher = dataclasses.replace(judges.TEACHERS["clip_judge"], n=64, steps=60, batch=16)
+    judge, (video, shown, _) = teacher.train(), teacher.examples(64)
+    reading = read_clips(judge, video.numpy())
+    for name, values in zip(vocabulary.ATTRIBUTES, shown.T, strict=True):  # it knows these by now
+        assert (reading[name].argmax(1) == values).float().mean() > 0.9, name
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Trainings of two steps on few examples: name -> options."""
-    monkeypatch.setattr(judges, "mnist", lambda split: (
+    """Data of a few digits, seen and spoken."""
+    monkeypatch.setattr(downloads, "mnist", lambda split: (
         torch.zeros(200, 28, 28, dtype=torch.uint8), torch.arange(200) % 10))
     monkeypatch.setattr(downloads, "spoken_digits", lambda split: (
         [torch.rand(900)] * 70, torch.arange(70) % 10, ["a"] * 70))
-    return {"digit_judge": {}, "voice_judge": {}, "picture_judge": {"frames": 30},
-            "sound_judge": {"clips": 12}} | {f"{name}_judge": {"films": 12}
-                                             for name in ("clip", "phase", "footfall")}
 
 
 @pytest.mark.parametrize("name", registry.JUDGES)
 def test_every_judge_is_trained_whole_and_goes_on_from_its_checkpoint(name, tiny, tmp_path):
     train, score = registry.JUDGES[name]
-    first = train(tmp_path, steps=2, **tiny[name])
+    first = train(tmp_path, n=30, steps=2)
     assert not first.training
-    again = train(tmp_path, steps=2, **tiny[name])         # finished: nothing is left to train
-    further = train(tmp_path, steps=3, **tiny[name])
+    again = train(tmp_path, n=30, steps=2)         # finished: nothing is left to train
+    further = train(tmp_path, n=30, steps=3)
     moved = [not torch.equal(a, b) for a, b in zip(first.parameters(), further.parameters(),
                                                    strict=True)]
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(),

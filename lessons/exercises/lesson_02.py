@@ -1,4 +1,4 @@
-"""Checks of lesson 2: what is read against what is said, two distances, and a loss."""
+"""Checks of lesson 2: what is read against what is said, two distances, a loss, and a test."""
 
 import torch
 from torch.nn import functional as F
@@ -7,7 +7,7 @@ from lessons import measuring
 from lessons.engine import losses
 from lessons.errors import CourseError
 from lessons.exercises import Exercise, Seen, rng
-from lessons.judges import clips
+from lessons.judges import clips, two_samples
 
 
 # 2.1 -------------------------------------------------------------------------------------------
@@ -192,4 +192,39 @@ Exercise("2.4", ours=losses.Hinge, cases=_logits, observe=_both_sides, trained=T
     ("You sum over the batch: take the mean, so that the loss does not grow with the batch.",
      _hinge(lambda real, fake: (F.relu(1 - real) + F.relu(1 + fake)).sum(),
             lambda real, fake: -fake.sum())),
+])
+
+
+# 2.5 -------------------------------------------------------------------------------------------
+def _verdicts():
+    """Logits of real and of made examples, (n,) and (m,): n and m differ, and one logit is 0."""
+    cases = []
+    for n, m in ((3, 8), (40, 15), (21, 30)):
+        real, made = torch.randn(n, generator=rng(n)) + 1.2, torch.randn(m, generator=rng(m)) - 0.2
+        real[0], made[0] = 0.0, 0.0
+        cases.append((real, made))
+    return cases
+
+
+def _told(real_right=lambda real: real > 0, made_right=lambda made: made <= 0,
+          both=lambda a, b: (a + b) / 2):
+    return lambda real, made: both(real_right(real).float().mean(), made_right(made).float().mean())
+
+
+Exercise("2.5", ours=two_samples.share_told, cases=_verdicts, mistakes=[
+    ("You count all examples alike: where most are real, who calls everything real would seem to "
+     "see something. Take the mean of the two shares.",
+     lambda real, made: torch.cat([real > 0, made <= 0]).float().mean()),
+    ("A made example is told right where its logit is *not* above 0.",
+     _told(made_right=lambda made: made > 0)),
+    ("These are logits, not probabilities: the border is 0, not 0.5.",
+     _told(lambda real: real > 0.5, lambda made: made <= 0.5)),
+    ("A logit of exactly 0 is not above 0: such an example is taken for made.",
+     _told(lambda real: real >= 0, lambda made: made < 0)),
+    ("The two shares are added: take their mean, so that 1 means that all are told right.",
+     _told(both=lambda a, b: a + b)),
+    ("Only the real examples count in yours.", _told(both=lambda a, b: a)),
+    ("Only the made examples count in yours.", _told(both=lambda a, b: b)),
+    ("This is the share that is told *wrong*.", _told(both=lambda a, b: 1 - (a + b) / 2)),
+    ("You multiply the two shares: take their mean.", _told(both=lambda a, b: a * b)),
 ])

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from lessons.engine import weights
+from lessons.signals import windows
 from lessons.signals.clip import FPS
-from lessons.signals.windows import figure_windows
 from lessons.world import figures
 from lessons.world.flow import drawn
 from lessons.world.scene import ACTORS, COLORS, DIRECTIONS, Scene
@@ -47,14 +47,6 @@ def phase_judge():
     return weights.load(PhaseJudge(), "phase_judge")
 
 
-def windows(frames):
-    """Windows around the figures of frames uint8 (F, H, W, 3), as lesson 4 cuts them: (F, 3, H,
-    W / 2), and the middle of each in pixels, (F,)."""
-    frames = torch.as_tensor(frames)
-    difference = frames.float() - figures.stage(frames.shape[2])
-    return figure_windows(difference.permute(0, 3, 1, 2) / 127.5)
-
-
 def stepping_scenes(n, seed=0):
     """n scenes in which nobody does anything but walk and run, every one as likely."""
     rng = np.random.default_rng([seed, 6])
@@ -67,7 +59,8 @@ def stepping_scenes(n, seed=0):
 def read_frames(judge, films, chunk=64):
     """What the judge of steps reads in films uint8 (N, T, 48, 48, 3), frame by frame: the angle of
     the gait phase, radians (N, T), logits of who (N, T, 3) and of the colour (N, T, 4)."""
-    read = [judge(windows(part.flatten(0, 1))[0]) for part in torch.as_tensor(films).split(chunk)]
+    read = [judge(windows.figures_of(windows.as_films(part).flatten(0, 1)))
+            for part in torch.as_tensor(films).split(chunk)]
     turn, who, color = (torch.cat(part).unflatten(0, films.shape[:2])
                         for part in zip(*read, strict=True))
     return torch.atan2(turn[..., 1], turn[..., 0]), who, color
@@ -76,7 +69,9 @@ def read_frames(judge, films, chunk=64):
 # The measures -----------------------------------------------------------------------------------
 def places(film):
     """Where the figure stands in films uint8 (N, T, H, W, 3), in pixels: (N, T)."""
-    return windows(torch.as_tensor(film).flatten(0, 1))[1].view(film.shape[:2])
+    frames, (H, W) = torch.as_tensor(film).flatten(0, 1), film.shape[2:4]
+    difference = (frames.float() - figures.stage(H)).permute(0, 3, 1, 2) / 127.5   # (NT, 3, H, W)
+    return windows.places(difference, (H, W // 2))[:, 0].view(film.shape[:2])
 
 
 def same_actor(who, color, frames=4):

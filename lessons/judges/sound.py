@@ -21,7 +21,6 @@ from lessons.signals.spectrogram import (
     spectrogram,
     transform,
 )
-from lessons.world import figures
 from lessons.world.scene import MUSIC
 
 # Judges, trained on real clips alone ------------------------------------------------------------
@@ -32,7 +31,7 @@ class FootfallJudge(nn.Module):
     """Reads from the pixels of a film when a foot lands: trained on real films, never shown to a
     generator, and without the path that the generator hears.
 
-    forward: windows around the figure (N, T, 3, 48, 24) -> logits (N, T MOMENTS).
+    forward: films (N, T, 3, H, W) in [-1, 1] -> logits (N, T MOMENTS).
     """
 
     def __init__(self):
@@ -48,9 +47,9 @@ class FootfallJudge(nn.Module):
             nn.Conv1d(96, 96, 3, padding=1), nn.BatchNorm1d(96), nn.ReLU(),
             nn.Conv1d(96, MOMENTS, 1))
 
-    def forward(self, windows):
-        N, T = windows.shape[:2]
-        frames = self.look(windows.flatten(0, 1)).view(N, T, 64)
+    def forward(self, films):
+        N, T = films.shape[:2]
+        frames = self.look(windows.figures_of(films.flatten(0, 1))).view(N, T, 64)
         return self.watch(frames.transpose(1, 2)).transpose(1, 2).flatten(1)   # (N, T MOMENTS)
 
 
@@ -59,20 +58,11 @@ def footfall_judge():
     return weights.load(FootfallJudge(), "footfall_judge")
 
 
-def figures_of(films):
-    """Windows around the figures of uint8 (N, T, H, W, 3), less the stage: (N, T, 3, 48, 24)."""
-    frames = windows.as_films(films).flatten(0, 1)                           # (NT, 3, H, W)
-    if frames.shape[2:] != (48, 48):
-        frames = F.interpolate(frames, (48, 48), mode="bilinear", antialias=True)
-    empty = windows.as_films(figures.stage(48)[None, None])[0]               # (1, 3, 48, 48)
-    return windows.figure_windows(frames - empty)[0].unflatten(0, films.shape[:2])
-
-
 @torch.no_grad()
 def read_footfalls(judge, films, chunk=64):
     """When feet land in films, uint8 (N, 16, H, W, 3), as the judge sees it: a list of N arrays of
     seconds."""
-    sure = torch.cat([judge(figures_of(films[i:i + chunk])).sigmoid()
+    sure = torch.cat([judge(windows.as_films(films[i:i + chunk])).sigmoid()
                       for i in range(0, len(films), chunk)])                   # (N, T MOMENTS)
     found = peaks(sure, least=0.3, apart=6)
     around = F.pad(sure, (2, 2)).unfold(1, 5, 1)                               # (N, T MOMENTS, 5)

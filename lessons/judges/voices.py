@@ -7,7 +7,8 @@ from torch.nn import functional as F
 from lessons.engine import weights
 from lessons.judges import digits
 from lessons.signals import spectrogram
-from lessons.sources.moving_digits import SIZE
+from lessons.sources import downloads
+from lessons.sources.moving_digits import SIZE, _placed
 
 
 # What does a film show, and what does it say? -------------------------------------------------
@@ -56,6 +57,12 @@ def read_digits(video):
     """How the judge of lesson 1's digits reads each frame of films: probabilities (N, T, 10)."""
     cut = digits_of(video)
     return digits.digit_judge()(cut.flatten(0, 1)).softmax(1).unflatten(0, cut.shape[:2])
+
+
+def recordings(split):
+    """Real recordings as the sounds of clips, (N, S), and which digit each says, (N,)."""
+    waves, labels, _ = downloads.spoken_digits(split)
+    return torch.stack([_placed(wave) for wave in waves]), labels
 
 
 class VoiceJudge(nn.Module):

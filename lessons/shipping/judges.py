@@ -1,9 +1,12 @@
 """The judges: how each is trained on real examples alone, and how often it reads fresh ones right.
 
-Every trainer takes a folder for its checkpoints, from which it goes on.
+Half of what a judge learns from is spoilt as generators spoil it (`signals.spoiling`), so that it
+reads on where a picture is grey, soft or noisy; its scores are those on clean examples.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,54 +14,43 @@ from torch.nn import functional as F
 
 from lessons.audio import hits, lags
 from lessons.engine import training
-from lessons.judges.clips import ClipJudge, _answers, read_clips
-from lessons.judges.digits import DigitJudge, judged, sure_share
-from lessons.judges.gait import STEPS, PhaseJudge, read_frames, stepping_scenes, windows
-from lessons.judges.pictures import PictureJudge, _seen, read_pictures
-from lessons.judges.sound import (
-    MOMENTS,
-    FootfallJudge,
-    SoundJudge,
-    figures_of,
-    read_footfalls,
-    read_sounds,
-)
-from lessons.judges.voices import VoiceJudge
+from lessons.judges import clips, digits, gait, pictures, sound, voices
 from lessons.signals.clip import FPS, FRAMES
-from lessons.signals.spoiling import spoil
-from lessons.signals.windows import as_films, as_pictures, cut
+from lessons.signals.spoiling import at_times, spoil_at_times, spoil_sound_at_times
+from lessons.signals.windows import as_films, as_pictures, figures_of
 from lessons.sources import downloads
-from lessons.sources.downloads import mnist
-from lessons.sources.moving_digits import _placed
 from lessons.world.scene import MUSIC
 from lessons.world.theatre import Theatre, all_scenes, first_frames
 from lessons.world.vocabulary import ATTRIBUTES, SEEN, kinds_of, truth
 
 
-# What all judges share ---------------------------------------------------------------------------
-def _train(kind, examples, loss, *, steps, batch, folder=None, seed=0, lr=3e-3):
-    """A judge of this kind, trained on examples, tensors with a row each; loss(judge, *rows)."""
-    torch.manual_seed(seed)
+@dataclass(frozen=True)
+class Teacher:
+    """How a judge is made and examined.
 
-    def draw(n, rng):
-        rows = torch.randint(len(examples[0]), (n,), generator=rng)
-        return [part[rows] for part in examples]
-    run = training.Supervised(kind(), model=kind.__name__, seed=seed, lr=lr)
-    return training.fit_to_end(run, folder, draw, loss=loss, batch=batch, steps=steps) \
-        .network.eval()
+    judge: its class. examples(n) -> n real ones, tensors with a row each. loss(judge, *rows) ->
+    a number. score(judge) -> how it reads fresh real examples, a dict. steps, batch: of training.
+    """
 
+    judge: type
+    examples: Callable
+    loss: Callable
+    score: Callable
+    n: int
+    steps: int
+    batch: int
 
-def _varied(x):
-    """Examples (N, ...) a little lighter or darker each, and with a little noise."""
-    each = (len(x), *[1] * (x.dim() - 1))
-    light = 1 + 0.1 * (2 * torch.rand(each) - 1)
-    return x * light + 0.05 * torch.rand(each) * torch.randn_like(x)
+    def train(self, folder=None, n=None, steps=None):
+        """A judge trained from seed 0; folder: for its checkpoints, from which it goes on."""
+        torch.manual_seed(0)
+        examples = self.examples(n or self.n)
 
-
-def _louder(waves, bels, noise):
-    """Waves (N, S) up to so many bels louder or softer each, and with a little noise."""
-    heard = waves * 10 ** (bels * (2 * torch.rand(len(waves), 1) - 1))
-    return heard + noise * torch.rand(len(waves), 1) * torch.randn_like(heard)
+        def draw(n, rng):
+            rows = torch.randint(len(examples[0]), (n,), generator=rng)
+            return [part[rows] for part in examples]
+        run = training.Supervised(self.judge(), model=self.judge.__name__, seed=0)
+        return training.fit_to_end(run, folder, draw, loss=self.loss, batch=self.batch,
+                                   steps=steps or self.steps).network.eval()
 
 
 def _cross_entropies(logits, labels):
@@ -87,94 +79,70 @@ def _shares_right(read, names, n):
 
 
 # Digits and first frames -------------------------------------------------------------------------
-def _at_times(n, most):
-    """A strength for each of n images, (n, 1, 1, 1): 0 for half of them, else up to `most`."""
-    return most * (2 * torch.rand(n, 1, 1, 1) - 1).clamp(min=0)
-
-
-def _spoilt(images):
-    """Images (N, 1, 28, 28) with faults that generators make, each image with others."""
-    n = len(images)
-    middle = 14 + torch.randint(-3, 4, (n, 2))
-    moved = cut(cut(images + 1, middle[:, 0], 28).mT, middle[:, 1], 28).mT - 1
-    return spoil(moved, dark=_at_times(n, 0.6) - 1,
-                 contrast=1 - _at_times(n, 0.6), towards=2 * torch.rand(n, 1, 1, 1) - 1,
-                 blur=_at_times(n, 1.0), noise=_at_times(n, 0.4))
+def _digits(split):
+    images, labels = downloads.mnist(split)
+    return images[:, None].float() / 127.5 - 1, labels
 
 
 def _no_digits(n):
     """n images (n, 1, 28, 28) in [-1, 1] without a digit: plain grey, or with soft blots."""
     blots = F.interpolate(torch.randn(n, 1, 7, 7), (28, 28), mode="bilinear")
-    return _spoilt((2 * torch.rand(n, 1, 1, 1) - 1 + _at_times(n, 1.0) * blots).clamp(-1, 1))
+    plain = 2 * torch.rand(n, 1, 1, 1) - 1
+    return spoil_at_times((plain + at_times(plain, 1.0) * blots).clamp(-1, 1))
 
 
-def train_digit_judge(folder=None, steps=5600):
-    """A judge trained on real digits with faults that generators make. So that it is not sure of
-    what is no digit, it sees some such images too, and every answer to them is as right.
-    Source: Hendrycks et al., 2019, arXiv 1812.04606. About 2 minutes on a core."""
-    images, labels = mnist("train")
-
-    def loss(judge, images, labels):
-        digits, others = _spoilt(images[:, None].float() / 127.5 - 1), _no_digits(16)
-        of_digits, of_others = judge(torch.cat([digits, others])).split([len(digits), 16])
-        undecided = torch.full_like(of_others, 0.1)
-        return F.cross_entropy(of_digits, labels) + 0.2 * F.cross_entropy(of_others, undecided)
-    return _train(DigitJudge, (images, labels), loss, steps=steps, batch=128, folder=folder)
+def _digit_loss(judge, images, labels):
+    """So that the judge is not sure of what is no digit, it sees some such images too, and every
+    answer to them is as right. Source: Hendrycks et al., 2019, arXiv 1812.04606."""
+    both = torch.cat([spoil_at_times(images), _no_digits(16)])
+    of_digits, of_others = judge(both).split([len(images), 16])
+    return F.cross_entropy(of_digits, labels) \
+        + 0.2 * F.cross_entropy(of_others, torch.full_like(of_others, 0.1))
 
 
-def score_digit_judge(judge):
+def _digit_scores(judge):
     """How often the judge is right and sure on the 10,000 test digits."""
-    images, labels = mnist("test")
-    logits, _ = judged(judge, images[:, None].float() / 127.5 - 1)
-    return {"right": (logits.argmax(1) == labels).float().mean(), "sure": sure_share(logits)}
+    images, labels = _digits("test")
+    logits, _ = digits.judged(judge, images)
+    return {"right": (logits.argmax(1) == labels).float().mean(),
+            "sure": digits.sure_share(logits)}
 
 
-def train_picture_judge(folder=None, frames=12_000, steps=1500):
-    """A judge trained on first frames, with a little noise and light. About 2 minutes on a core."""
-    scenes = all_scenes(frames, 0)
-
-    def loss(judge, shown, labels):
-        return _cross_entropies(_seen(judge(_varied(shown + 1) - 1)), labels)
-    return _train(PictureJudge, (as_pictures(first_frames(scenes, 0)), _labels(scenes, SEEN)),
-                  loss, steps=steps, batch=128, folder=folder)
+def _pictures(n):
+    scenes = all_scenes(n, 0)
+    return as_pictures(first_frames(scenes, 0)), _labels(scenes, SEEN)
 
 
-def score_picture_judge(judge):
-    """How often the judge reads fresh first frames right."""
-    return _shares_right(lambda scenes, seed: read_pictures(
+def _picture_loss(judge, shown, labels):
+    return _cross_entropies(pictures._seen(judge(spoil_at_times(shown, 0.85))), labels)
+
+
+def _picture_scores(judge):
+    return _shares_right(lambda scenes, seed: pictures.read_pictures(
         judge, as_pictures(first_frames(scenes, seed)))[0], SEEN, 2048)
 
 
-# Films -----------------------------------------------------------------------------------------
-def real_films(n, seed):
-    """n real films (`Clips`) of all scenes in their natural shares, held-out ones among them, and
-    the gait phase of each at its first frame: cosine and sine (n, 2), zero for who stands."""
+# Films -------------------------------------------------------------------------------------------
+def real_films(n, seed=0):
+    """n real films uint8 (n, T, H, W, 3) of all scenes in their natural shares, held-out ones among
+    them; what they show, (n, 5); and the gait phase of each at its first frame: cosine and sine
+    (n, 2), zero for who stands."""
     theatre, scenes = Theatre(), all_scenes(n, seed)
-    clips = theatre.film(scenes, seed)
     angle = 2 * np.pi * theatre.motion(scenes, seed).phase(torch.zeros(1))      # (n, 1)
     moves = torch.tensor([scene.actions[0] != "stand" for scene in scenes])[:, None]
-    return clips, torch.cat([angle.cos(), angle.sin()], 1) * moves
+    return torch.from_numpy(theatre.film(scenes, seed).video), _labels(scenes, ATTRIBUTES), \
+        torch.cat([angle.cos(), angle.sin()], 1) * moves
 
 
-def train_clip_judge(folder=None, films=12_000, steps=1800, batch=32):
-    """A judge trained on real films, with a little noise and light so that it reads shapes.
-
-    films: how many are drawn for it; every one of them is real. About 5 minutes on one core.
-    """
-    clips, phases = real_films(films, 0)
-
-    def loss(judge, video, labels, phases):
-        *logits, phase = _answers(ATTRIBUTES, judge(_varied(as_films(video) + 1) - 1))
-        moves = phases.norm(dim=1) > 0
-        return _cross_entropies(logits, labels) + (phase - phases)[moves].square().mean()
-    return _train(ClipJudge, (torch.from_numpy(clips.video), _labels(clips.scenes, ATTRIBUTES),
-                              phases), loss, steps=steps, batch=batch, folder=folder)
+def _film_loss(judge, video, labels, phases):
+    *logits, phase = clips._answers(ATTRIBUTES, judge(spoil_at_times(as_films(video), 0.85)))
+    moves = phases.norm(dim=1) > 0
+    return _cross_entropies(logits, labels) + (phase - phases)[moves].square().mean()
 
 
-def score_clip_judge(judge):
-    """How often the judge reads fresh real films right."""
+def _film_scores(judge):
     def read(scenes, seed):
-        reading = read_clips(judge, Theatre().film(scenes, seed).video)
+        reading = clips.read_clips(judge, Theatre().film(scenes, seed).video)
         return torch.stack([reading[name].argmax(1) for name in ATTRIBUTES], 1)
     return _shares_right(read, ATTRIBUTES, 1024)
 
@@ -184,29 +152,31 @@ def true_phases(scenes, seed):
     return Theatre().motion(scenes, seed).phase(torch.arange(FRAMES) / FPS)
 
 
-def train_phase_judge(folder=None, films=4000, steps=2500):
-    """A judge trained on real films, half of them of steps, with a little noise and light. About
-    5 minutes on one core."""
-    scenes = stepping_scenes(films // 2, 0) + all_scenes(films - films // 2, 0)
-    known = torch.tensor([float(set(scene.actions) <= set(STEPS)) for scene in scenes])
+def _steps(n):
+    """n films, half of them of steps alone, in which the phase is known, and what they show."""
+    scenes = gait.stepping_scenes(n // 2, 0) + all_scenes(n - n // 2, 0)
+    known = torch.tensor([float(set(scene.actions) <= set(gait.STEPS)) for scene in scenes])
+    return torch.from_numpy(Theatre().film(scenes, 0).video), true_phases(scenes, 0), known, \
+        _labels(scenes, ("actor", "color"))
 
-    def loss(judge, video, phases, known, labels):
-        at = torch.randint(FRAMES, (len(video),))                              # a frame of each
-        frames, phase = (part[torch.arange(len(at)), at] for part in (video, phases))
-        turn, *logits = judge(_varied(windows(frames)[0]))
-        wanted = 2 * math.pi * phase
-        wanted = torch.stack([wanted.cos(), wanted.sin()], 1)                  # (N, 2)
-        off = (known[:, None] * (turn - wanted).square()).mean()
-        return 8 * off + _cross_entropies(logits, labels)
-    return _train(PhaseJudge, (torch.from_numpy(Theatre().film(scenes, 0).video),
-                               true_phases(scenes, 0), known, _labels(scenes, ("actor", "color"))),
-                  loss, steps=steps, batch=192, folder=folder)
+
+def _step_loss(judge, video, phases, known, labels):
+    at = torch.randint(FRAMES, (len(video),))                                  # a frame of each
+    frames, phase = (part[torch.arange(len(at)), at] for part in (video, phases))
+    frames, half = as_films(frames[:, None])[:, 0], len(at) // 2
+    # on clean frames a phase must be exact
+    frames = torch.cat([frames[:half], spoil_at_times(frames[half:], 0.85)])
+    turn, *logits = judge(figures_of(frames))
+    wanted = 2 * math.pi * phase
+    wanted = torch.stack([wanted.cos(), wanted.sin()], 1)                      # (N, 2)
+    off = (known[:, None] * (turn - wanted).square()).mean()
+    return 8 * off + _cross_entropies(logits, labels)
 
 
 def score_phase_judge(judge, n=512, seed=90_001):
     """How well a judge reads fresh real films: errors of the phase in cycles, shares right."""
-    scenes = stepping_scenes(n, seed)
-    angle, who, color = read_frames(judge, Theatre().film(scenes, seed).video)
+    scenes = gait.stepping_scenes(n, seed)
+    angle, who, color = gait.read_frames(judge, Theatre().film(scenes, seed).video)
     gap = angle / (2 * math.pi) - true_phases(scenes, seed)
     gap, labels = (gap - gap.round()).abs(), truth(scenes)
     scores = {"mean error": gap.mean(), "99th percentile": gap.flatten().quantile(0.99),
@@ -220,74 +190,78 @@ def landing(footfalls):
 
     1 at the moment at which a foot lands, falling off within two moments on either side.
     """
-    middles = (np.arange(FRAMES * MOMENTS) + 0.5) / (FPS * MOMENTS)
+    middles = (np.arange(FRAMES * sound.MOMENTS) + 0.5) / (FPS * sound.MOMENTS)
     far = [np.abs(middles[:, None] - seconds).min(1, initial=9) for seconds in footfalls]
-    return torch.from_numpy(np.exp(-(np.stack(far) * FPS * MOMENTS) ** 2 / 2)).float()
+    return torch.from_numpy(np.exp(-(np.stack(far) * FPS * sound.MOMENTS) ** 2 / 2)).float()
 
 
-def train_footfall_judge(folder=None, films=8000, steps=1500):
-    """A judge of footfalls, trained on real films with a little noise and light."""
-    clips = Theatre().film(all_scenes(films, 0), 0)
-
-    def loss(judge, video, lands):
-        return F.binary_cross_entropy_with_logits(judge(_varied(figures_of(video))), lands)
-    return _train(FootfallJudge, (torch.from_numpy(clips.video), landing(clips.footfalls)), loss,
-                  steps=steps, batch=32, folder=folder)
+def _footfalls(n):
+    films = Theatre().film(all_scenes(n, 0), 0)
+    return torch.from_numpy(films.video), landing(films.footfalls)
 
 
-def score_footfall_judge(judge):
+def _footfall_loss(judge, video, lands):
+    return F.binary_cross_entropy_with_logits(judge(spoil_at_times(as_films(video), 0.85)), lands)
+
+
+def _footfall_scores(judge):
     """On fresh real films: which share of the footfalls it sees are true within a frame, which
     share of the true ones it finds, and how far they are apart."""
-    clips = Theatre().sample(1024, 10_001)
-    seen = read_footfalls(judge, clips.video)
-    true = [row[row < FRAMES / FPS] for row in clips.footfalls]
+    films = Theatre().sample(1024, 10_001)
+    seen = sound.read_footfalls(judge, films.video)
+    true = [row[row < FRAMES / FPS] for row in films.footfalls]
     pairs = sum(hits(*pair) for pair in zip(seen, true, strict=True))
     return {"precision": pairs / sum(map(len, seen)), "recall": pairs / sum(map(len, true)),
             "milliseconds": 1000 * np.abs(lags(seen, true)).mean()}
 
 
-# Sounds ----------------------------------------------------------------------------------------
-def train_sound_judge(folder=None, clips=6000, steps=1200):
-    """A judge of sounds, trained on real ones, a little louder or softer and with faint noise."""
-    scenes = all_scenes(clips, 0)
-    real, kinds = Theatre().film(scenes, 0), kinds_of(scenes)
+# Sounds ------------------------------------------------------------------------------------------
+def _sounds(n):
+    scenes = all_scenes(n, 0)
+    real = Theatre().film(scenes, 0)
     landings = torch.tensor([len(seconds) / 2.5 - 1 for seconds in real.footfalls])
-    numbers = torch.cat([2 * Theatre._chance(clips, 0)[:, 6:] - 1, landings[:, None]], 1)
-
-    def loss(judge, waves, kinds, numbers):
-        logits, said = judge(_louder(waves, 0.15, 0.003)).split([len(MUSIC), 3], 1)
-        # without music there is no tempo
-        counts = torch.stack([kinds > 0, kinds > 0, kinds >= 0], 1)
-        return F.cross_entropy(logits, kinds) + ((said - numbers).square() * counts).mean()
-    return _train(SoundJudge, (torch.from_numpy(real.audio), kinds, numbers), loss, steps=steps,
-                  batch=64, folder=folder)
+    numbers = torch.cat([2 * Theatre._chance(n, 0)[:, 6:] - 1, landings[:, None]], 1)
+    return torch.from_numpy(real.audio), kinds_of(scenes), numbers
 
 
-def score_sound_judge(judge):
-    """The share of fresh real sounds whose music the judge reads right."""
+def _sound_loss(judge, waves, kinds, numbers):
+    logits, said = judge(spoil_sound_at_times(waves)).split([len(MUSIC), 3], 1)
+    # without music there is no tempo
+    counts = torch.stack([kinds > 0, kinds > 0, kinds >= 0], 1)
+    return F.cross_entropy(logits, kinds) + ((said - numbers).square() * counts).mean()
+
+
+def _sound_scores(judge):
     films = {split: Theatre().sample(1024, 10_001, split) for split in ("train", "heldout")}
-    return {f"{split} music": (read_sounds(judge, clips.audio)["music"].argmax(1)
-                               == kinds_of(clips.scenes)).float().mean()
-            for split, clips in films.items()}
+    return {f"{split} music": (sound.read_sounds(judge, part.audio)["music"].argmax(1)
+                               == kinds_of(part.scenes)).float().mean()
+            for split, part in films.items()}
 
 
-def _recordings(split):
-    """Real recordings as clips, (N, S), and which digit each says, (N,)."""
-    waves, labels, _ = downloads.spoken_digits(split)
-    return torch.stack([_placed(wave) for wave in waves]), labels
-
-
-def train_voice_judge(folder=None, steps=1500):
-    """A judge of voices, trained on real recordings, earlier or later, up to ten decibels softer,
-    and with faint noise."""
-    def loss(judge, waves, labels):
-        heard = waves.roll(int(torch.randint(-1500, 1500, ())), 1) * 10 ** -0.25
-        return F.cross_entropy(judge(_louder(heard, 0.25, 0.01)), labels)
-    return _train(VoiceJudge, _recordings("train"), loss, steps=steps, batch=64, folder=folder)
+def _voice_loss(judge, waves, labels):
+    moved = waves.roll(int(torch.randint(-1000, 1000, ())), 1)
+    return F.cross_entropy(judge(spoil_sound_at_times(moved)), labels)
 
 
 @torch.no_grad()
-def score_voice_judge(judge):
-    """The share of the test recordings that the judge reads right."""
-    waves, labels = _recordings("test")
+def _voice_scores(judge):
+    waves, labels = voices.recordings("test")
     return {"test recordings": (judge(waves).argmax(1) == labels).float().mean()}
+
+
+TEACHERS = {
+    "digit_judge": Teacher(digits.DigitJudge, lambda n: [part[:n] for part in _digits("train")],
+                           _digit_loss, _digit_scores, n=60_000, steps=5600, batch=128),
+    "picture_judge": Teacher(pictures.PictureJudge, _pictures, _picture_loss, _picture_scores,
+                             n=12_000, steps=1500, batch=128),
+    "clip_judge": Teacher(clips.ClipJudge, real_films, _film_loss, _film_scores,
+                          n=8000, steps=1500, batch=32),
+    "phase_judge": Teacher(gait.PhaseJudge, _steps, _step_loss, score_phase_judge,
+                           n=4000, steps=2000, batch=192),
+    "footfall_judge": Teacher(sound.FootfallJudge, _footfalls, _footfall_loss, _footfall_scores,
+                              n=8000, steps=1500, batch=32),
+    "sound_judge": Teacher(sound.SoundJudge, _sounds, _sound_loss, _sound_scores,
+                           n=6000, steps=1200, batch=64),
+    "voice_judge": Teacher(voices.VoiceJudge,
+                           lambda n: [part[:n] for part in voices.recordings("train")], _voice_loss,
+                           _voice_scores, n=10_000, steps=1500, batch=64)}

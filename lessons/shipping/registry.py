@@ -13,13 +13,7 @@ from lessons.studies.scores import score_clips, score_model, score_pictures
 from lessons.text_conditioning import TextEncoder
 
 # name -> what trains a judge, given a folder for its checkpoints, and what scores it
-JUDGES = {"digit_judge": (judges.train_digit_judge, judges.score_digit_judge),
-          "picture_judge": (judges.train_picture_judge, judges.score_picture_judge),
-          "clip_judge": (judges.train_clip_judge, judges.score_clip_judge),
-          "phase_judge": (judges.train_phase_judge, judges.score_phase_judge),
-          "footfall_judge": (judges.train_footfall_judge, judges.score_footfall_judge),
-          "sound_judge": (judges.train_sound_judge, judges.score_sound_judge),
-          "voice_judge": (judges.train_voice_judge, judges.score_voice_judge)}
+JUDGES = {name: (teacher.train, teacher.score) for name, teacher in judges.TEACHERS.items()}
 # name -> what makes a model and facts of it, given a folder, and what scores it
 MODELS = {"mnist": (models.mnist_generator, models.score_generator),
           "pictures": (models.pictures, score_pictures),

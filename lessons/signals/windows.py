@@ -90,12 +90,18 @@ def crop(frames, place, window):
     return columns if h == frames.shape[2] else cut(columns.mT, y, h).mT
 
 
-def figure_windows(frames):
-    """Windows half as wide as frames (F, C, H, W), of what differs from nothing, (F, C, H, W / 2),
-    and the middle of each in pixels, (F,)."""
-    window = frames.shape[2], frames.shape[3] // 2
-    place = places(frames, window)                                             # (F, 2)
-    return crop(frames, place, window), place[:, 0]
+def figures_of(frames):
+    """Windows (F, C, 48, 24) around the figures of frames (F, C, H, W) in [-1, 1].
+
+    They show what differs from the middle colour of each row, which is that of the stage, however
+    grey, pale or noisy a generator has painted it.
+    """
+    if frames.shape[2:] != (48, 48):
+        frames = F.interpolate(frames, (48, 48), mode="bilinear", antialias=True)
+    difference = frames - frames.median(3, keepdim=True).values
+    soft = F.avg_pool2d(difference, 5, stride=1, padding=2)  # noise is no figure
+    place = places(soft * (soft.abs() > 0.1), (48, 24))                        # (F, 2)
+    return crop(difference, place, (48, 24))
 
 
 def uncrop(windows, place, frame, paste=paste):

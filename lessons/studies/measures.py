@@ -3,13 +3,14 @@
 import math
 from dataclasses import dataclass
 
-SHARE, RATIO, LEVEL, COST = "share", "ratio", "level", "cost"
+SHARE, COIN, RATIO, LEVEL, COST = "share", "coin", "ratio", "level", "cost"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure. kind: SHARE (1 is best), RATIO to real examples (1 is best, less or more is
-    worse), LEVEL (0 is best, or compare with real examples) or COST (none is best)."""
+    """A measure. kind: SHARE (1 is best), COIN (a share, of which 1/2 is best), RATIO to real
+    examples (1 is best, less or more is worse), LEVEL (0 is best, or compare with real examples) or
+    COST (none is best)."""
 
     meaning: str
     kind: str
@@ -19,6 +20,8 @@ class Measure:
         """How far a value is from the best: 0 (there) to 1 (nothing, or off by a factor of 3)."""
         if self.kind == SHARE:
             return 1 - min(1.0, max(0.0, value))
+        if self.kind == COIN:
+            return min(1.0, 2 * abs(value - 0.5))
         off = abs(math.log(max(value, 1e-3))) / math.log(3)
         return min(1.0, off) if self.kind == RATIO else 0.0
 
@@ -26,7 +29,7 @@ class Measure:
         """A value as it stands in a table."""
         if value is None:
             return "–"
-        return f"{value:.0%}" if self.kind == SHARE else \
+        return f"{value:.0%}" if self.kind in (SHARE, COIN) else \
             f"{value:.0f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
@@ -49,6 +52,12 @@ MEASURES = {
     "frechet": Measure("Fréchet distance of the judge's features to real ones", LEVEL),
     "floor": Measure("Fréchet distance between two sets of real ones", LEVEL),
     "realism": Measure("Fréchet distance, as a multiple of its floor", RATIO, "Fréchet\n/ floor"),
+    "told apart": Measure("frames that a network, trained for it, tells from real ones", COIN,
+                          "frames\ntold apart"),
+    "told apart half": Measure("as told apart, at half size", COIN, "at half\nsize"),
+    "told apart change": Measure("as told apart, frames at the change of action", COIN),
+    "told apart change half": Measure("... at half size", COIN),
+    "told apart film": Measure("as told apart, whole films at half size", COIN),
     "coverage": Measure("real films with a generated one nearby", SHARE),
     "dynamics": Measure("change from frame to frame", RATIO, "motion\n/ real"),
     "flicker": Measure("second difference in time", RATIO, "flicker\n/ real"),

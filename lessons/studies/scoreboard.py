@@ -11,6 +11,7 @@ import pandas as pd
 
 from lessons.display.tables import score_table
 from lessons.engine import checkpoints, weights
+from lessons.judges import two_samples
 from lessons.judges.clips import clip_judge, read_clips, text_match
 from lessons.studies import study
 from lessons.studies.measures import MEASURES, RATIO
@@ -19,8 +20,8 @@ from lessons.world.theatre import Theatre
 
 FILE = "scoreboard.json"
 COLUMNS = {name: MEASURES[name] for name in (
-    "train", "heldout", "realism", "variety of place", "dynamics", "flicker", "legs", "sync",
-    "music", "sound realism", "parameters", "minutes")}
+    "train", "heldout", "told apart", "told apart half", "realism", "variety of place", "dynamics",
+    "flicker", "legs", "sync", "music", "sound realism", "parameters", "minutes")}
 
 
 def read():
@@ -71,7 +72,7 @@ def chance_and_ceiling(n=512, seed=50_000):
                    for name in ("sound_judge", "sound"))
     chance = {"music": 1 / len(MUSIC), "sync": heard["sync shuffled"]}
     ceiling = {name: 1.0 for name, measure in COLUMNS.items() if measure.kind == RATIO} \
-        | {"music": ears["train music"], "sync": heard["sync real"]}
+        | {"music": ears["train music"], "sync": heard["sync real"]} | two_samples.floor_of_apart()
     for split in ("train", "heldout"):
         clips = Theatre().sample(n, seed, split)
         reading = read_clips(clip_judge(), clips.video)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from lessons import measuring
 from lessons import temporal_consistency as consistency
 from lessons.audio import av_align, sync
-from lessons.judges import clips, gait, pictures, sound, voices
+from lessons.judges import clips, gait, pictures, sound, two_samples, voices
 from lessons.signals import windows
 from lessons.sources import moving_digits
 from lessons.text_conditioning import SHOWN, compatible, draw_pictures, prefers
@@ -77,10 +77,12 @@ def plain_captions(n, seed):
 
 # Films ------------------------------------------------------------------------------------------
 def score_model(model):
-    """The scores of a `FilmModel` of the theatre: `score_films` and, where it has sound,
-    `score_sound`."""
-    scores = score_films(lambda *wish: film(model, *wish, sound=False).video,
-                         size=model.layout.frame[0])
+    """The scores of a `FilmModel` of the theatre: `score_films`, the two-sample test and, where it
+    has sound, `score_sound`."""
+    def make(*wish):
+        return film(model, *wish, sound=False).video
+    size = model.layout.frame[0]
+    scores = score_films(make, size=size) | two_samples.score_theatre_apart(make, size=size)
     return scores | (score_sound(lambda *wish: film(model, *wish)) if model.sound else {})
 
 

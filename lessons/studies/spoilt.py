@@ -6,16 +6,14 @@ Each judge reads fresh real data, first as they are, then with the same fault in
 import math
 
 import torch
-from torch.nn import functional as F
 
 from lessons.audio import hits
 from lessons.judges import clips, digits, gait, pictures, sound, voices
 from lessons.measuring import frechet_distance
 from lessons.signals.clip import FPS, FRAMES
-from lessons.signals.spoiling import spoil
+from lessons.signals.spoiling import spoil, spoil_sound
 from lessons.signals.windows import as_films, as_pictures
-from lessons.sources.downloads import mnist, spoken_digits
-from lessons.sources.moving_digits import _placed
+from lessons.sources.downloads import mnist
 from lessons.studies.study import Study, rounded
 from lessons.world.theatre import Theatre, all_scenes, first_frames
 from lessons.world.vocabulary import ATTRIBUTES, SEEN, kinds_of, truth
@@ -24,11 +22,8 @@ REAL = "as they are"
 SEEN_FAULTS = {REAL: {}, "darkest -0.9": {"dark": -0.9}, "darkest -0.8": {"dark": -0.8},
                "darkest -0.7": {"dark": -0.7}, "half the contrast": {"contrast": 0.5},
                "soft": {"blur": 0.5}, "noisy": {"noise": 0.2}, "shifted": {"shift": (2, 2)}}
-HEARD_FAULTS = {
-    REAL: lambda waves: waves, "half as loud": lambda waves: waves / 2,
-    "muffled": lambda waves: F.avg_pool1d(waves[:, None], 5, 1, 2)[:, 0],      # (N, S)
-    "noisy": lambda waves: waves + 0.02 * torch.randn_like(waves),
-    "50 ms later": lambda waves: waves.roll(400, 1)}
+HEARD_FAULTS = {REAL: {}, "half as loud": {"loudness": 0.5}, "muffled": {"muffle": 1.0},
+                "noisy": {"noise": 0.02}, "50 ms later": {"shift": 400}}
 
 
 def spoilt_films(video, fault):
@@ -79,8 +74,8 @@ def of_sounds(n):
     def read(waves):
         reading = sound.read_sounds(sound.sound_judge(), waves)
         return reading["music"].argmax(1)[:, None], reading["features"]
-    return _read_all(lambda fault: fault(real), other, kinds_of(scenes)[:, None], read,
-                     HEARD_FAULTS)
+    return _read_all(lambda fault: spoil_sound(real, **fault), other, kinds_of(scenes)[:, None],
+                     read, HEARD_FAULTS)
 
 
 def _read_all(spoilt, other, labels, read, faults=SEEN_FAULTS):
@@ -123,10 +118,9 @@ def of_footfalls(n):
 
 def of_voices(_):
     """Test recordings of which the right digit is heard."""
-    waves, labels, _ = spoken_digits("test")
-    waves = torch.stack([_placed(wave) for wave in waves])                     # (N, S)
+    waves, labels = voices.recordings("test")
     for name, fault in HEARD_FAULTS.items():
-        read = voices.read_voices(fault(waves)).argmax(1)
+        read = voices.read_voices(spoil_sound(waves, **fault)).argmax(1)
         yield name, {"right": (read == labels).float().mean()}
 
 

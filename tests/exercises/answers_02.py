@@ -136,6 +136,10 @@ RIGHT = {
     "2.2": [_by_eigh, _by_singular_values, _by_complex_roots],
     "2.3": [_coverage, _by_topk, _in_numpy],
     "2.4": [_Hinge, _Plain, _Where],
+    "2.5": [lambda real, made: ((real > 0).double().mean() + 1 - (made > 0).double().mean()) / 2,
+            lambda real, made: ((real.numpy() > 0).mean() + 1 - (made.numpy() > 0).mean()) / 2,
+            lambda real, made: sum((part > 0).eq(truth).sum() / len(part)
+                                   for part, truth in ((real, True), (made, False))) / 2],
 }
 
 WRONG = {
@@ -169,4 +173,11 @@ WRONG = {
             _hinge(lambda a, b: F.relu(1 - a) + F.relu(1 + b)),
             _hinge(generator=lambda a, b: -b), _hinge(generator=lambda a, b: F.softplus(-b).mean()),
             _hinge(lambda a, b: F.leaky_relu(1 - a).mean() + F.leaky_relu(1 + b).mean())],
+    "2.5": [lambda real, made: ((real > 0).sum() + (made <= 0).sum()) / (len(real) + len(made)),
+            lambda real, made: (real.sigmoid().mean() + 1 - made.sigmoid().mean()) / 2,
+            lambda real, made: ((real > 0) & (made <= 0)[:1]).float().mean(),
+            lambda real, made: (real[:, None] > made).float().mean(),
+            lambda real, made: ((real > 0).float().sum() + (made <= 0).float().sum()) / 2,
+            lambda real, made: 100 * ((real > 0).float().mean() + (made <= 0).float().mean()) / 2,
+            lambda real, made: max((real > 0).float().mean(), (made <= 0).float().mean())],
 }
