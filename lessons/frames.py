@@ -133,8 +133,8 @@ class FrameDecoder(nn.Module):
 
         window = sum over parts k of mask_k * colour_k + (mask_0 - 1) * stage
 
-    Flat areas stay flat, and nothing is darker than the darkest part. stage: what stands behind a
-    window, (C, h, w).
+    Flat areas stay flat, and nothing is darker than the darkest part. stage: (C, H, W), the same
+    from left to right.
     """
 
     def __init__(self, layout=THEATRE):
@@ -166,23 +166,23 @@ class FrameDecoder(nn.Module):
         if not self.layout.masks:
             return 2 * painted[:, :-1] * painted[:, -1:].sigmoid()
         colours = self.colours(vectors[:, :self.layout.content]).tanh()        # (F, K, C)
-        nothing, *masks = painted.softmax(1).split(1, 1)                       # (F, 1, h, w) each
-        return (nothing - 1) * stage + sum(mask * colour[..., None, None] for mask, colour in
-                                           zip(masks, colours.unbind(1), strict=True))
+        masks, (h, w) = painted.softmax(1), self.layout.window                 # (F, K + 1, h, w)
+        parts = (masks[:, 1:, None] * colours[..., None, None]).sum(1)         # (F, C, h, w)
+        return parts + (masks[:, :1] - 1) * stage[:, :h, :w]
 
 
 class FrameAutoencoder(nn.Module):
-    """Films to paths and back. Its buffer `stage` is what does not move, (C, H, W) in [-1, 1].
-
-    one_content, paste: as below and in `signals.windows`; the places for your own.
-    """
+    """Films to paths and back. Its buffer `stage` is what does not move, (C, H, W) in [-1, 1], and
+    `size` the pixels of a frame along each axis of the place. one_content, paste: the places for
+    your own."""
 
     def __init__(self, layout=THEATRE, one_content=one_content, paste=paste):
         super().__init__()
-        *size, channels = layout.frame
+        H, W, C = layout.frame
         self.layout, self.one_content, self.paste = layout, one_content, paste
         self.encoder, self.decoder = FrameEncoder(layout), FrameDecoder(layout)
-        self.register_buffer("stage", torch.zeros(channels, *size))
+        self.register_buffer("stage", torch.zeros(C, H, W))
+        self.register_buffer("size", torch.tensor([W, H][:layout.axes]), persistent=False)
 
     def forward(self, frames):
         """Frames (F, H, W, C) uint8, TOGETHER in a row from one film -> windows as they are, and
@@ -194,13 +194,7 @@ class FrameAutoencoder(nn.Module):
         # a little noise: neighbouring vectors must mean similar pictures
         noise = 0.05 * torch.randn_like(vectors)
         noise[:, self.layout.place] = 0
-        return seen, self.decoder(vectors + noise, self.behind())
-
-    def behind(self):
-        """What stands behind each window, (C, h, w), where the decoder paints by parts: the
-        theatre's stage is the same from left to right."""
-        h, w = self.layout.window
-        return self.stage[:, :h, :w]
+        return seen, self.decoder(vectors + noise, self.stage)
 
     def windows(self, frames):
         """Frames uint8 (F, H, W, C) -> windows of what differs from the stage, (F, C, h, w), and
@@ -223,7 +217,7 @@ class FrameAutoencoder(nn.Module):
         for part in films.split(chunk):
             seen, place = self.windows(part.flatten(0, 1).to(self.stage.device))
             content, motion = self.codes(seen, part.shape[:2])
-            place = (place / self._size()).unflatten(0, part.shape[:2])
+            place = (place / self.size).unflatten(0, part.shape[:2])
             paths.append(torch.cat([content, place, motion], 2))
         return torch.cat(paths)                                                # (N, T, D)
 
@@ -235,30 +229,22 @@ class FrameAutoencoder(nn.Module):
             vectors, place = self.vectors(part.flatten(0, 1))
             if self.layout.axes == 1:  # windows as high as the frame have their middle in its own
                 place = F.pad(place, (0, 1), value=H / 2)                      # (F, 2)
-            frames = uncrop(self.decoder(vectors, self.behind()), place, (H, W), self.paste)
+            frames = uncrop(self.decoder(vectors, self.stage), place, (H, W), self.paste)
             frames = (((self.stage + frames).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
             made.append(frames.permute(0, 2, 3, 1).unflatten(0, part.shape[:2]).cpu())
         return torch.cat(made).numpy()
 
     def vectors(self, points):
-        """Points of paths (F, D) -> vectors for the decoder (F, D), and places in pixels (F, axes).
-        """
-        place = points[:, self.layout.place].clamp(0, 1) * self._size()
+        """Points of paths (F, D) -> vectors for the decoder (F, D), places in pixels (F, axes)."""
+        place = points[:, self.layout.place].clamp(0, 1) * self.size
         vectors = points.clone()
         vectors[:, self.layout.place] = place - place.round()
         return vectors, place
 
-    def _size(self):
-        """Pixels of a frame along each axis of the place, (axes,)."""
-        H, W, _ = self.layout.frame
-        return torch.tensor([W, H][:self.layout.axes], device=self.stage.device)
-
 
 def importance(windows):
-    """Where a mistake counts: (F, C, h, w) -> (F, 1, h, w), 5 on the figure and 1 elsewhere.
-
-    A dark leg counts as much as a bright one.
-    """
+    """Where a mistake counts: (F, C, h, w) -> (F, 1, h, w), 5 on the figure, be it a dark leg or a
+    bright one, and 1 elsewhere."""
     return 1 + 4 * (windows.abs().amax(1, keepdim=True) > 0.1).float()
 
 
@@ -276,8 +262,7 @@ def train_autoencoder(autoencoder, draw, load, folder=None, *, name, seed=0, dev
     """First stage: the `training.Supervised` run of an autoencoder.
 
     load(*draw(n, rng))[0]: n films (n, T, H, W, C), of each of which TOGETHER frames are shown.
-    name: of the world, for the checkpoint. folder: where that is, gone on from if there is one.
-    length: minutes or steps.
+    name: of the world, for the checkpoint; folder: where that is; length: minutes or steps.
     """
     torch.manual_seed(seed)
 
@@ -300,17 +285,15 @@ class Refiner(nn.Module):
     def __init__(self, autoencoder):
         super().__init__()
         self.decoder = copy.deepcopy(autoencoder.decoder)
-        self.register_buffer("stage", autoencoder.behind(), persistent=False)
+        self.register_buffer("stage", autoencoder.stage, persistent=False)
 
     def forward(self, z, vectors, *_):
         return self.decoder(vectors, self.stage)
 
 
 class PatchDiscriminator(nn.Module):
-    """Looks at windows (F, C, h, w): at all patches, and at the whole. Answers logits (F,).
-
-    Source of the patches: Isola et al., 2017, arXiv 1611.07004, section 3.2.2.
-    """
+    """Looks at windows (F, C, h, w), at all patches and at the whole; answers logits (F,).
+    Source of the patches: Isola et al., 2017, arXiv 1611.07004, section 3.2.2."""
 
     def __init__(self, layout=THEATRE):
         super().__init__()
@@ -345,11 +328,10 @@ def train_refiner(autoencoder, video, paths, made, folder=None, *, name, seed=0,
                   **length):
     """Third stage: the `training.Run` of a game that sharpens the autoencoder's decoder.
 
-    The refiner paints real vectors and, for every other window, vectors of the paths that the path
-    generator made: postures that no film has, in the middle of a change for one. A discriminator
-    must take both for windows of films. video (N, T, H, W, C) and paths (N, T, D) belong together,
-    made (M, T, D) stands alone. The refiner's batch norms stay as they are. name, folder, length:
-    see `train_autoencoder`.
+    The refiner paints real vectors and, in every other window, vectors of paths that the path
+    generator made, made (M, T, D): postures, in the middle of a change for one, that no film has. A
+    discriminator must take both for real. video (N, T, H, W, C) and paths (N, T, D) belong
+    together. Batch norms stay as they are. name, folder, length: see `train_autoencoder`.
     """
     torch.manual_seed(seed)
     paths, made, home = paths.cpu(), made.cpu(), autoencoder.stage.device
