@@ -246,11 +246,10 @@ class TheatreFilms:
         `frames.train_refiner`."""
         rng = torch.Generator().manual_seed(how["seed"])
         ids, _ = self.wordings.draw(torch.arange(len(self.scenes)), rng)
-        z, model.generator = torch.randn(len(ids), LATENT, generator=rng), model.generator.eval()
-        home = model.middle.device
-        made = [model.paths(*(part.to(home) for part in some))[0]
-                for some in zip(z.split(64), ids.split(64), strict=True)]
-        return frames.train_refiner(model.autoencoder, self.video, self.paths, torch.cat(made),
+        wish, home = (torch.randn(len(ids), LATENT, generator=rng), ids), model.middle.device
+        model.generator.eval()
+        made, _ = model.paths(*(part.to(home) for part in wish))
+        return frames.train_refiner(model.autoencoder, self.video, self.paths, made,
                                     name=self.name, **how)
 
     def train_sound(self, model, **how):
