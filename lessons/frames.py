@@ -18,7 +18,6 @@ from lessons.engine import training
 from lessons.engine.losses import NonSaturating
 from lessons.signals.clip import FRAMES
 from lessons.signals.windows import crop, paste, places, uncrop
-from lessons.text_conditioning import Matching
 
 MOTION = 16    # numbers for the posture in one frame, in every world
 TOGETHER = 4   # frames of one film in a batch of the autoencoder
@@ -33,7 +32,8 @@ class Layout:
     a side that are folded into channels. hidden, channels: widths of the decoder, the latter for
     each time that it doubles a side; widths: of the layers from a caption to the content. centred:
     whether motion is counted from its mean over the film. least_spread: what spreads less is not
-    blown up when paths are standardised.
+    blown up when paths are standardised. masks: with how many the decoder paints, 0 where each
+    pixel has its own colour.
     """
 
     frame: tuple
@@ -46,6 +46,7 @@ class Layout:
     widths: tuple
     centred: bool
     least_spread: float
+    masks: int = 0
 
     @property
     def path(self):
@@ -67,7 +68,7 @@ def theatre_layout(size=48):
     half of its width holds each. A posture means the same for everybody."""
     return Layout((size, size, 3), (size, size // 2), content=16, axes=1,
                   block=size // 16, hidden=448, channels=(40,), widths=(192,), centred=False,
-                  least_spread=1e-3)
+                  least_spread=1e-3, masks=10)
 
 
 THEATRE = theatre_layout()
@@ -125,13 +126,20 @@ class Residual(nn.Module):
 class FrameDecoder(nn.Module):
     """Content, rest of the place and motion (F, D) -> windows (F, C, h, w).
 
-    The rest of the place is what rounding to whole pixels left over, -0.5 to 0.5. The last layer
-    gives colours and a gate of 0 to 1 for each pixel: outside the figure it shuts, and the stage
-    stays as still as it is.
+    The rest of the place is what rounding to whole pixels left over, -0.5 to 0.5. Without `masks`
+    in the layout, each pixel has its own colours and a gate of 0 to 1, which shuts outside of what
+    moves. With them the decoder paints by parts: the last layer shares out each pixel among them
+    and nothing, and the content, which is one for a film, gives each part its colour:
+
+        window = sum over parts k of mask_k * colour_k + (mask_0 - 1) * stage
+
+    Flat areas stay flat, and nothing is darker than the darkest part. stage: (C, H, W), the same
+    from left to right.
     """
 
     def __init__(self, layout=THEATRE):
         super().__init__()
+        self.layout, colours = layout, layout.frame[2]
         smallest = layout.block * 2 ** len(layout.channels)
         h, w = (side // smallest for side in layout.window)
         layers = [nn.Linear(layout.path, layout.hidden), nn.BatchNorm1d(layout.hidden),
@@ -143,29 +151,38 @@ class FrameDecoder(nn.Module):
             layers += [nn.Conv2d(before, 4 * channels, 3, padding=1), nn.PixelShuffle(2),
                        nn.BatchNorm2d(channels), nn.LeakyReLU(0.2)]
             before = channels
-        colours = layout.frame[2]
+        outputs = (layout.masks or colours) + 1
         self.layers = nn.Sequential(
             *layers, Residual(before),
-            nn.Conv2d(before, (colours + 1) * layout.block ** 2, 3, padding=1),
+            nn.Conv2d(before, outputs * layout.block ** 2, 3, padding=1),
             nn.PixelShuffle(layout.block))
+        if layout.masks:
+            self.colours = nn.Sequential(
+                nn.Linear(layout.content, 64), nn.LeakyReLU(0.2),
+                nn.Linear(64, layout.masks * colours), nn.Unflatten(1, (layout.masks, colours)))
 
-    def forward(self, vectors):
-        painted = self.layers(vectors)                                         # (F, C + 1, h, w)
-        return 2 * painted[:, :-1] * painted[:, -1:].sigmoid()
+    def forward(self, vectors, stage):
+        painted = self.layers(vectors)
+        if not self.layout.masks:
+            return 2 * painted[:, :-1] * painted[:, -1:].sigmoid()
+        colours = self.colours(vectors[:, :self.layout.content]).tanh()        # (F, K, C)
+        masks, (h, w) = painted.softmax(1), self.layout.window                 # (F, K + 1, h, w)
+        parts = (masks[:, 1:, None] * colours[..., None, None]).sum(1)         # (F, C, h, w)
+        return parts + (masks[:, :1] - 1) * stage[:, :h, :w]
 
 
 class FrameAutoencoder(nn.Module):
-    """Films to paths and back. Its buffer `stage` is what does not move, (C, H, W) in [-1, 1].
-
-    one_content, paste: as below and in `signals.windows`; the places for your own.
-    """
+    """Films to paths and back. Its buffer `stage` is what does not move, (C, H, W) in [-1, 1], and
+    `size` the pixels of a frame along each axis of the place. one_content, paste: the places for
+    your own."""
 
     def __init__(self, layout=THEATRE, one_content=one_content, paste=paste):
         super().__init__()
-        *size, channels = layout.frame
+        H, W, C = layout.frame
         self.layout, self.one_content, self.paste = layout, one_content, paste
         self.encoder, self.decoder = FrameEncoder(layout), FrameDecoder(layout)
-        self.register_buffer("stage", torch.zeros(channels, *size))
+        self.register_buffer("stage", torch.zeros(C, H, W))
+        self.register_buffer("size", torch.tensor([W, H][:layout.axes]), persistent=False)
 
     def forward(self, frames):
         """Frames (F, H, W, C) uint8, TOGETHER in a row from one film -> windows as they are, and
@@ -175,8 +192,9 @@ class FrameAutoencoder(nn.Module):
         rest = place - place.round()                                           # (F, axes)
         vectors = torch.cat([content.flatten(0, 1), rest, motion.flatten(0, 1)], 1)
         # a little noise: neighbouring vectors must mean similar pictures
-        return seen, self.decoder(vectors + _but_the_place(0.05 * torch.randn_like(vectors),
-                                                           self.layout))
+        noise = 0.05 * torch.randn_like(vectors)
+        noise[:, self.layout.place] = 0
+        return seen, self.decoder(vectors + noise, self.stage)
 
     def windows(self, frames):
         """Frames uint8 (F, H, W, C) -> windows of what differs from the stage, (F, C, h, w), and
@@ -199,7 +217,7 @@ class FrameAutoencoder(nn.Module):
         for part in films.split(chunk):
             seen, place = self.windows(part.flatten(0, 1).to(self.stage.device))
             content, motion = self.codes(seen, part.shape[:2])
-            place = (place / self._size()).unflatten(0, part.shape[:2])
+            place = (place / self.size).unflatten(0, part.shape[:2])
             paths.append(torch.cat([content, place, motion], 2))
         return torch.cat(paths)                                                # (N, T, D)
 
@@ -211,36 +229,22 @@ class FrameAutoencoder(nn.Module):
             vectors, place = self.vectors(part.flatten(0, 1))
             if self.layout.axes == 1:  # windows as high as the frame have their middle in its own
                 place = F.pad(place, (0, 1), value=H / 2)                      # (F, 2)
-            frames = uncrop(self.decoder(vectors), place, (H, W), self.paste)
+            frames = uncrop(self.decoder(vectors, self.stage), place, (H, W), self.paste)
             frames = (((self.stage + frames).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
             made.append(frames.permute(0, 2, 3, 1).unflatten(0, part.shape[:2]).cpu())
         return torch.cat(made).numpy()
 
     def vectors(self, points):
-        """Points of paths (F, D) -> vectors for the decoder (F, D), and places in pixels (F, axes).
-        """
-        place = points[:, self.layout.place].clamp(0, 1) * self._size()
+        """Points of paths (F, D) -> vectors for the decoder (F, D), places in pixels (F, axes)."""
+        place = points[:, self.layout.place].clamp(0, 1) * self.size
         vectors = points.clone()
         vectors[:, self.layout.place] = place - place.round()
         return vectors, place
 
-    def _size(self):
-        """Pixels of a frame along each axis of the place, (axes,)."""
-        H, W, _ = self.layout.frame
-        return torch.tensor([W, H][:self.layout.axes], device=self.stage.device)
-
-
-def _but_the_place(noise, layout):
-    """Noise (F, D) without that of the place."""
-    content, place, motion = layout.parts(noise)
-    return torch.cat([content, 0 * place, motion], 1)
-
 
 def importance(windows):
-    """Where a mistake counts: (F, C, h, w) -> (F, 1, h, w), 5 on the figure and 1 elsewhere.
-
-    A dark leg counts as much as a bright one.
-    """
+    """Where a mistake counts: (F, C, h, w) -> (F, 1, h, w), 5 on the figure, be it a dark leg or a
+    bright one, and 1 elsewhere."""
     return 1 + 4 * (windows.abs().amax(1, keepdim=True) > 0.1).float()
 
 
@@ -258,8 +262,7 @@ def train_autoencoder(autoencoder, draw, load, folder=None, *, name, seed=0, dev
     """First stage: the `training.Supervised` run of an autoencoder.
 
     load(*draw(n, rng))[0]: n films (n, T, H, W, C), of each of which TOGETHER frames are shown.
-    name: of the world, for the checkpoint. folder: where that is, gone on from if there is one.
-    length: minutes or steps.
+    name: of the world, for the checkpoint; folder: where that is; length: minutes or steps.
     """
     torch.manual_seed(seed)
 
@@ -277,21 +280,20 @@ def train_autoencoder(autoencoder, draw, load, folder=None, *, name, seed=0, dev
 
 # The refiner ------------------------------------------------------------------------------------
 class Refiner(nn.Module):
-    """The decoder as a generator: noise z (F, D) jogs the vectors (F, D) that it paints from."""
+    """An autoencoder's decoder as a generator: its chance lies in the vectors (F, D), not in z."""
 
-    def __init__(self, decoder, layout=THEATRE):
+    def __init__(self, autoencoder):
         super().__init__()
-        self.decoder, self.layout = decoder, layout
+        self.decoder = copy.deepcopy(autoencoder.decoder)
+        self.register_buffer("stage", autoencoder.stage, persistent=False)
 
-    def forward(self, z, vectors):
-        return self.decoder(vectors + 0.04 * _but_the_place(z, self.layout))
+    def forward(self, z, vectors, *_):
+        return self.decoder(vectors, self.stage)
 
 
 class PatchDiscriminator(nn.Module):
-    """Looks at windows (F, C, h, w), at all patches and at the whole with its vector (F, D).
-
-    Source of the patches: Isola et al., 2017, arXiv 1611.07004, section 3.2.2.
-    """
+    """Looks at windows (F, C, h, w), at all patches and at the whole; answers logits (F,).
+    Source of the patches: Isola et al., 2017, arXiv 1611.07004, section 3.2.2."""
 
     def __init__(self, layout=THEATRE):
         super().__init__()
@@ -303,46 +305,46 @@ class PatchDiscriminator(nn.Module):
             nn.Conv2d(96, 96, 3, padding=1), nn.LeakyReLU(0.2),                # (F, 96, h, w)
         )
         self.patch = nn.Conv2d(96, 1, 1)
-        self.vector = nn.Linear(layout.path, 64)
-        self.fits = Matching(96 * h * w)
+        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(96 * h * w, 128), nn.LeakyReLU(0.2),
+                                   nn.Linear(128, 1))
 
-    def forward(self, windows, vectors):
+    def forward(self, windows, *_):
         seen = self.look(windows)
-        return self.patch(seen).mean((1, 2, 3)) + self.fits(seen.flatten(1), self.vector(vectors))
+        return self.patch(seen).mean((1, 2, 3)) + self.whole(seen)[:, 0]
 
 
 class Reconstruction:
-    """What is added to the refiner's loss: its windows must be near the real ones."""
-
-    def __init__(self, weight=20.0):
-        self.weight = weight
+    """What is added to the refiner's loss: windows of real vectors must be near the real ones."""
 
     def discriminator(self, more, conditions):
         return 0.0
 
     def generator(self, real, fake, more, conditions):
-        return self.weight * (importance(real) * (fake - real).abs()).mean()
+        known = conditions[1][:, None, None, None]                             # (F, 1, 1, 1)
+        return 40 * (known * importance(real) * (fake - real).abs()).mean()
 
 
-def train_refiner(autoencoder, video, paths, folder=None, *, name, seed=0, device="cpu", **length):
+def train_refiner(autoencoder, video, paths, made, folder=None, *, name, seed=0, device="cpu",
+                  **length):
     """Third stage: the `training.Run` of a game that sharpens the autoencoder's decoder.
 
-    The refiner sees the vector of a real frame and must paint it so that a discriminator takes it
-    for the frame. video (N, T, H, W, C) and paths (N, T, D) belong together. Its batch norms stay
-    as they are. name, folder, length: see `train_autoencoder`.
+    The refiner paints real vectors and, in every other window, vectors of paths that the path
+    generator made, made (M, T, D): postures, in the middle of a change for one, that no film has. A
+    discriminator must take both for real. video (N, T, H, W, C) and paths (N, T, D) belong
+    together. Batch norms stay as they are. name, folder, length: see `train_autoencoder`.
     """
     torch.manual_seed(seed)
-    paths, home, layout = paths.cpu(), autoencoder.stage.device, autoencoder.layout
+    paths, made, home = paths.cpu(), made.cpu(), autoencoder.stage.device
 
     def draw(n, rng):
-        rows = torch.randint(len(video), (n,), generator=rng)
-        return rows, torch.randint(video.shape[1], (n,), generator=rng)
+        rows, others = (torch.randint(len(of), (n,), generator=rng) for of in (paths, made))
+        return rows, others, torch.randint(FRAMES, (n,), generator=rng), torch.arange(n) % 2 == 0
 
-    def load(rows, when):
+    def load(rows, others, when, known):
         seen, _ = autoencoder.windows(video[rows, when].to(home))
-        return seen, autoencoder.vectors(paths[rows, when].to(home))[0]
-    run = training.Run(Refiner(copy.deepcopy(autoencoder.decoder), layout).eval(),
-                       PatchDiscriminator(layout), lr=5e-4, model=f"{name}/refiner", seed=seed,
-                       device=device)
-    return training.fit_to_end(run, folder, draw, load=load, loss=NonSaturating, latent=layout.path,
-                               r1=0.05, extra=Reconstruction(), decay=0.995, **length)
+        points = torch.where(known[:, None], paths[rows, when], made[others, when])
+        return seen, autoencoder.vectors(points.to(home))[0], known.to(home)
+    run = training.Run(Refiner(autoencoder).eval(), PatchDiscriminator(autoencoder.layout), lr=5e-4,
+                       model=f"{name}/refiner", seed=seed, device=device)
+    return training.fit_to_end(run, folder, draw, load=load, loss=NonSaturating, r1=0.05,
+                               extra=Reconstruction(), decay=0.995, **length)

@@ -99,13 +99,19 @@ class FilmModel(nn.Module):
         return words.encode(texts, self.vocabulary)
 
     @torch.no_grad()
-    def forward(self, z, ids, noise=None):
-        """z (N, LATENT), captions (N, L) -> films uint8 (N, T, H, W, C), attention (N, T, L), sound
-        (N, S), from noise (N, numbers that the sound's generator takes); silence without it."""
+    def paths(self, z, ids):
+        """z (N, LATENT), captions (N, L) -> paths (N, T, D), attention (N, T, L)."""
         paths, attention = self.generator.explained(z, ids)
         paths = paths * self.spread + self.middle
         if self.measured:
             paths = inside(paths, self.measured.edges, self.layout.place)
+        return paths, attention
+
+    @torch.no_grad()
+    def forward(self, z, ids, noise=None):
+        """z (N, LATENT), captions (N, L) -> films uint8 (N, T, H, W, C), attention (N, T, L), sound
+        (N, S), from noise (N, numbers that the sound's generator takes); silence without it."""
+        paths, attention = self.paths(z, ids)
         waves = torch.zeros(len(z), clip.SAMPLES) if noise is None else \
             self.sound(noise, ids, paths)
         return self.autoencoder.films(paths), attention.cpu(), waves
@@ -235,6 +241,17 @@ class TheatreFilms:
         return priors.train_paths(self.standard, self.wordings, networks=lambda: (
             model.generator, PathDiscriminator(self.layout)), **how)
 
+    def train_refiner(self, model, **how):
+        """The run that sharpens the decoder, also on paths that the model makes; how: see
+        `frames.train_refiner`."""
+        rng = torch.Generator().manual_seed(how["seed"])
+        ids, _ = self.wordings.draw(torch.arange(len(self.scenes)), rng)
+        wish, home = (torch.randn(len(ids), LATENT, generator=rng), ids), model.middle.device
+        model.generator.eval()
+        made, _ = model.paths(*(part.to(home) for part in wish))
+        return frames.train_refiner(model.autoencoder, self.video, self.paths, made,
+                                    name=self.name, **how)
+
     def train_sound(self, model, **how):
         """The run of the game over sounds; how: see `priors.train_sound`."""
         return priors.train_sound(self.waves, self.standard.cpu(), self.wordings,
@@ -279,8 +296,7 @@ def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resu
     world.measure(model)
     model.generator = world.train_paths(model, **how("paths")).average
     if "refiner" in world.shares:
-        run = frames.train_refiner(model.autoencoder, world.video, world.paths, name=world.name,
-                                   **how("refiner"))
+        run = world.train_refiner(model, **how("refiner"))
         model.autoencoder.decoder.load_state_dict(run.average.decoder.state_dict())
     if model.sound:
         model.sound.generator = world.train_sound(model, **how("sound")).average

@@ -157,7 +157,7 @@ def games(device):
                                    world.load, name="check", **how),
             "paths": lambda **length: world.train_paths(copy.deepcopy(model), **how, **length),
             "refiner": partial(frames.train_refiner, model.autoencoder, world.video, world.paths,
-                               name="check", **how),
+                               world.paths, name="check", **how),
             "sound": partial(world.train_sound, model, **how)}
 
 
