@@ -35,6 +35,7 @@ import torch
 from torch import nn
 
 from lessons.errors import CourseError, nearest
+from lessons.exercises.challenges import challenge  # noqa: F401, for the notebooks
 from lessons.exercises.differences import (
     VALUES,
     as_kind,
