@@ -234,8 +234,8 @@ def _heads():
                                             (4, 3, 2, 6, 5, 3))):
         torch.manual_seed(seed(k))
         there = torch.arange(L) < torch.tensor([L, 1, 3, 2])[:N, None]
-        cases.append((torch.randn(H, Q, K), torch.nn.Linear(E, H * K), torch.randn(N, L, E),
-                      torch.randn(N, L, E), there))
+        cases.append((torch.randn(H, Q, K), torch.nn.Linear(E, H * K, bias=False),
+                      torch.randn(N, L, E), torch.randn(N, L, E), there))
     return cases
 
 
