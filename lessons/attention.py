@@ -9,7 +9,6 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 
 def attend(questions, keys, values, there):
@@ -75,18 +74,6 @@ def self_attend(x, places, ask):
     everyone = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)      # no padding here
     answers, attention = attend(questions, keys, values, everyone)
     return x + answers, attention
-
-
-def frame_match(seen, said):
-    """How well each film fits each caption, frame by frame: (N, T, E) twice -> (N, N), -1 to 1.
-
-        S_ij = mean over t of cos(seen_it, said_jt)
-
-    seen: what the frames of film i show; said: what frame t should show by caption j. Source of the
-    idea: Xu et al., 2018, arXiv 1711.10485, equations 10 and 11, where words look at regions.
-    """
-    seen, said = F.normalize(seen, dim=2), F.normalize(said, dim=2)
-    return torch.einsum("ite,jte->ij", seen, said) / seen.shape[1]
 
 
 # Is it true? -----------------------------------------------------------------------------------

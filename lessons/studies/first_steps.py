@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from lessons import priors, text_to_video, video
+from lessons import priors, video
 from lessons.frames import CONTENT, MOTION, PATH
 from lessons.judges import clips
 from lessons.signals.clip import FRAMES
-from lessons.studies.games import training_data
+from lessons.studies.ablations import prepare
 from lessons.studies.scores import ratios
 from lessons.studies.study import Study, rounded
 from lessons.text_conditioning import TextEncoder, evenly
@@ -124,12 +124,6 @@ def scores(model, generator, n=256, seed=60_000):
     varied = (video_.reshape(-1, 24, *video_.shape[1:]) for video_ in both)
     return rounded(read | ratios(("dynamics", "flicker"), made, real)
                    | ratios(("variety of phase", "variety of place"), *varied))
-
-
-def prepare(films, **_):
-    """The shipped model, and what its games are played with."""
-    model = text_to_video.load_model("theatre", sound=False)
-    return model, *training_data(model, films)
 
 
 def measure(shared, name, seed, steps, batch, films):
