@@ -62,7 +62,8 @@ def main(arguments=None):
 
     study = commands.add_parser("study", help="run a comparison of the course anew")
     study.add_argument("name", help="losses, conditioning, attention, consistency, sound, "
-                                    "ablation, collapse, spoilt, forms or scoreboard")
+                                    "ablation, collapse, spoilt, forms, first_steps or "
+                                    "scoreboard")
 
     ship = commands.add_parser("ship", help="make a file of data/ anew")
     ship.add_argument("name", help="a file of data/ without its ending, such as digit_judge")

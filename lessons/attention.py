@@ -9,7 +9,6 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 
 def attend(questions, keys, values, there):
@@ -77,39 +76,27 @@ def self_attend(x, places, ask):
     return x + answers, attention
 
 
-def frame_match(seen, said):
-    """How well each film fits each caption, frame by frame: (N, T, E) twice -> (N, N), -1 to 1.
-
-        S_ij = mean over t of cos(seen_it, said_jt)
-
-    seen: what the frames of film i show; said: what frame t should show by caption j. Source of the
-    idea: Xu et al., 2018, arXiv 1711.10485, equations 10 and 11, where words look at regions.
-    """
-    seen, said = F.normalize(seen, dim=2), F.normalize(said, dim=2)
-    return torch.einsum("ite,jte->ij", seen, said) / seen.shape[1]
-
-
 # Is it true? -----------------------------------------------------------------------------------
-def verb_shares(attention, where):
+def verb_shares(weights, where):
     """How much each frame looks at each verb: attention (N, T, L), verbs (N, 2, L) -> (N, T, 2)."""
-    return attention @ where.float().mT
+    return weights @ where.float().mT
 
 
-def right_verb_wins(attention, where, own):
+def right_verb_wins(weights, where, own):
     """How often the verb of the action that is seen gets more attention than the other, (N,).
 
-    attention (N, T, L), where (N, 2, L) of `verbs`, own (2, T) of `own_frames`: the share of the
-    frames of `own` in which it does, 0 to 1, for each caption of two actions.
+    weights (N, T, L): the attention; where (N, 2, L) of `verbs`, own (2, T) of `own_frames`: the
+    share of the frames of `own` in which it does, 0 to 1, for each caption of two actions.
     """
-    shares = verb_shares(attention, where)                                     # (N, T, 2)
+    shares = verb_shares(weights, where)                                       # (N, T, 2)
     first, second = (shares[..., 0] > shares[..., 1]), (shares[..., 1] > shares[..., 0])
     right = (first & own[0]) | (second & own[1])                               # (N, T)
     return right.float().sum(1) / own.sum()
 
 
-def inside_and_outside(attention, where, own):
+def inside_and_outside(weights, where, own):
     """Mean attention on a verb in its own frames and in those of the other, (N, 2)."""
-    shares = verb_shares(attention, where).mT                                  # (N, 2, T)
+    shares = verb_shares(weights, where).mT                                    # (N, 2, T)
     def mean(frames):
         return (shares * frames).sum((1, 2)) / frames.sum()
     return torch.stack([mean(own), mean(own.flip(0))], 1)

@@ -176,18 +176,22 @@ def energy_score(real, fake, layout=THEATRE):
         E d(x, y) - E d(x, x') / 2,   x, x' generated, y real, all of one caption
 
     It is smallest where both are distributed alike: a generator that makes one film of a caption
-    loses the second term. d: root mean square distance of the contents, of the places and of the
-    motions, each in units of its spread among real ones, added up and averaged over frames, since
-    a whole film is too far from any other. real, fake (N, T, D): rows 2i and 2i + 1 are of one
-    caption; where it has only one real film, that stands in both. Source: Gneiting and Raftery,
-    2007, JASA 102, 359-378; for generators: Gritsenko et al., 2020, arXiv 2008.01160.
+    loses the second term. d: `path_distance`, in units of the spread among real ones. real, fake
+    (N, T, D): rows 2i and 2i + 1 are of one caption; where it has only one real film, that stands
+    in both. Source: Gneiting and Raftery, 2007, JASA 102, 359-378; for generators: Gritsenko et
+    al., 2020, arXiv 2008.01160.
     """
     unit = real.std((0, 1)) + 1e-3                                             # (D,)
     x, y = ((paths / unit).unflatten(0, (-1, 2)) for paths in (fake, real))    # (N / 2, 2, T, D)
+    across = (path_distance(x, y, layout) + path_distance(x, y.flip(1), layout)) / 2
+    return across - path_distance(x[:, 0], x[:, 1], layout) / 2
 
-    def apart(a, b):
-        return sum((part.square().mean(-1) + 1e-8).sqrt().mean() for part in layout.parts(a - b))
-    return (apart(x, y) + apart(x, y.flip(1))) / 2 - apart(x[:, 0], x[:, 1]) / 2
+
+def path_distance(a, b, layout=THEATRE):
+    """How far paths (..., T, D) are from each other: a number. At each frame the root mean square
+    difference of the contents, of the places and of the motions, added up; then the mean of all
+    frames and paths, since a whole film is too far from any other."""
+    return sum((part.square().mean(-1) + 1e-8).sqrt().mean() for part in layout.parts(a - b))
 
 
 # The game ---------------------------------------------------------------------------------------

@@ -73,11 +73,6 @@ def test_looked_at_counts_words():
     torch.testing.assert_close(attention.looked_at(rows), torch.tensor([1.0, 2.0, 4.0]))
 
 
-def test_frame_by_frame_the_order_matters():
-    seen = torch.eye(2)[torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0]])]
-    torch.testing.assert_close(attention.frame_match(seen, seen), torch.eye(2))
-
-
 # The measure ----------------------------------------------------------------------------------
 def test_verbs_are_found_where_the_words_are():
     texts = ["a red man walks then runs", "a lady waves a hand and then stands still",

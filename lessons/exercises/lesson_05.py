@@ -1,5 +1,5 @@
 """Checks of lesson 5: attention with a mask, how many words it is spread over, frames that look at
-frames, and whether the right verb wins."""
+frames, whether the right verb wins, and several heads to mend."""
 
 import math
 
@@ -211,4 +211,73 @@ Exercise("5.4", ours=attention.right_verb_wins, cases=_looked, mistakes=[
     ("Only the second action is counted: own[0] are the frames of the first.",
      lambda a, where, own:
      attention.right_verb_wins(a, where, own & torch.eye(2)[1].bool()[:, None])),
+])
+
+
+# 5.5 -------------------------------------------------------------------------------------------
+def many_heads(questions, ask, words, states, there):
+    """Several heads side by side: questions (H, Q, K), ask: a layer from E numbers to H K, words
+    and states (N, L, E), there (N, L) -> answers (N, Q, H E), attention (N, H, Q, L)."""
+    N, H = len(words), len(questions)
+    keys = ask(states).unflatten(2, (H, -1)).transpose(1, 2)                   # (N, H, L, K)
+    answers, attended = attention.attend(
+        questions.repeat(N, 1, 1), keys.flatten(0, 1), words.repeat_interleave(H, 0),
+        there.repeat_interleave(H, 0))                                         # (N H, Q, .) each
+    answers = answers.unflatten(0, (N, H)).transpose(1, 2).flatten(2)          # (N, Q, H E)
+    return answers, attended.unflatten(0, (N, H))
+
+
+def _heads():
+    """Captions of several lengths; numbers of captions, heads and words that differ."""
+    cases = []
+    for k, (N, H, Q, L, E, K) in enumerate(((1, 2, 2, 3, 2, 2), (3, 2, 4, 5, 6, 4),
+                                            (4, 3, 2, 6, 5, 3))):
+        torch.manual_seed(seed(k))
+        there = torch.arange(L) < torch.tensor([L, 1, 3, 2])[:N, None]
+        cases.append((torch.randn(H, Q, K), torch.nn.Linear(E, H * K, bias=False),
+                      torch.randn(N, L, E), torch.randn(N, L, E), there))
+    return cases
+
+
+def _headed(keys="apart", rows="each", joined="beside"):
+    def wrong(questions, ask, words, states, there):
+        N, H, K = len(words), len(questions), questions.shape[2]
+        asked = ask(states)                                                    # (N, L, H K)
+        asked = {"apart": lambda: asked.unflatten(2, (H, K)).transpose(1, 2).flatten(0, 1),
+                 "mixed": lambda: asked.reshape(N * H, -1, K),
+                 "inner": lambda: asked.unflatten(2, (K, H)).permute(0, 3, 1, 2).flatten(0, 1),
+                 "first": lambda: asked[..., :K].repeat_interleave(H, 0)}[keys]()
+        which = torch.arange(N)  # of the captions, in each row
+        which = which.repeat_interleave(H) if rows == "each" else which.repeat(H)
+        answers, attended = attention.attend(questions.repeat(N, 1, 1), asked, words[which],
+                                             there[which])
+        answers = answers.unflatten(0, (N, H))                                 # (N, H, Q, E)
+        answers = {"beside": lambda: answers.transpose(1, 2).flatten(2),
+                   "counted": lambda: answers.reshape(N, questions.shape[1], -1),
+                   "mean": lambda: answers.mean(1)}[joined]()
+        return answers, attended.unflatten(0, (N, H))
+    return wrong
+
+
+Exercise("5.5", ours=many_heads, cases=_heads, trained=True,
+         observe=both("tensor of answers", "tensor of attention"), mistakes=[
+    ("This is the broken code as it was: three of its lines are wrong.",
+     _headed("mixed", "all", "counted")),
+    ("The keys are still mixed up: reshape only counts the numbers off anew. Part the last axis "
+     "into heads, then bring the heads to the front.", _headed("mixed")),
+    ("Captions and heads do not belong together: the rows go caption by caption, so each caption "
+     "is repeated H times in a row (repeat_interleave).", _headed(rows="all")),
+    ("The answers are still mixed up: what the heads say of one question belongs side by side, so "
+     "exchange heads and questions before you join them.", _headed(joined="counted")),
+    ("Two faults are left: how the keys are parted, and how captions are repeated.",
+     _headed("mixed", "all")),
+    ("Two faults are left: how the keys are parted, and how the answers are joined.",
+     _headed("mixed", joined="counted")),
+    ("Two faults are left: how captions are repeated, and how the answers are joined.",
+     _headed(rows="all", joined="counted")),
+    ("The numbers of a head stand in a row in what `ask` gives: part the last axis into (H, K), "
+     "not into (K, H).", _headed("inner")),
+    ("All heads have the keys of the first.", _headed("first")),
+    ("The heads' answers are averaged: they stand side by side, (N, Q, H E).",
+     _headed(joined="mean")),
 ])

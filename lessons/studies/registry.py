@@ -5,6 +5,7 @@ from lessons.studies import (
     ablations,
     collapse,
     conditioning,
+    first_steps,
     forms,
     losses,
     scoreboard,
@@ -13,7 +14,7 @@ from lessons.studies import (
 )
 
 STUDIES = {study.name: study.run for study in (
-    collapse.STUDY, losses.STUDY, conditioning.STUDY, ablations.ATTENTION,
+    collapse.STUDY, losses.STUDY, conditioning.STUDY, first_steps.STUDY, ablations.ATTENTION,
     ablations.CONSISTENCY, sound.STUDY,
     ablations.ABLATION, forms.STUDY,
     spoilt.STUDY)} | {"scoreboard": scoreboard.write_anew}

@@ -3,10 +3,12 @@
 import math
 
 import torch
+from torch.nn import functional as F
 
-from lessons.frames import CONTENT
+from lessons.frames import CONTENT, MOTION
 from lessons.priors import SLOWEST
 from lessons.signals.windows import window_columns
+from lessons.video import path_distance
 
 
 def _in_place_of_copy(codes):
@@ -89,6 +91,148 @@ def _turns(start, speed, begin=math.tau, base=1.0, squash=torch.sigmoid):
     return begin * start[:, None] + SLOWEST * (base + squash(speed)).cumsum(1)
 
 
+def _copy(picture, copy, weight=5.0, least=0.1):
+    figure = (picture.abs() > least).any(dim=1, keepdim=True)
+    error = (copy - picture).abs()
+    return torch.where(figure, weight * (error + 2 * error ** 2), error + 2 * error ** 2).mean()
+
+
+def _copy_by_pixel(picture, copy):
+    total = 0
+    for f in range(len(picture)):
+        for y in range(picture.shape[2]):
+            for x in range(picture.shape[3]):
+                e = copy[f, :, y, x] - picture[f, :, y, x]
+                w = 5 if picture[f, :, y, x].abs().max() > 0.1 else 1
+                total = total + w * (e.abs() + 2 * e * e).sum()
+    return total / picture.numel()
+
+
+def _copy_weighted(picture, copy):
+    weight = torch.ones_like(picture[:, :1])
+    weight[(picture.abs().max(dim=1, keepdim=True).values > 0.1)] = 5
+    return torch.mean(weight * (F.l1_loss(copy, picture, reduction="none")
+                                + 2 * F.mse_loss(copy, picture, reduction="none")))
+
+
+def _change(paths):
+    return torch.cat([torch.zeros_like(paths[:, :1]), paths[:, 1:] - paths[:, :-1]], 1)
+
+
+def _looks(paths, whole, frame, change=_change, share=0.5):
+    return whole(torch.cat((paths, change(paths)), dim=-1)) + share * frame(paths).mean(dim=1)
+
+
+def _looks_in_place(paths, whole, frame):
+    change = torch.zeros_like(paths)
+    change[:, 1:] = paths.diff(dim=1)
+    return whole(torch.cat([paths, change], -1)) + frame(paths).sum(1) / (2 * paths.shape[1])
+
+
+def _looks_frame_by_frame(paths, whole, frame):
+    each = torch.cat([frame(paths[:, t:t + 1]) for t in range(paths.shape[1])], 1)
+    before = torch.cat([paths[:, :1], paths[:, :-1]], 1)
+    return whole(torch.cat([paths, paths - before], 2)) + each.mean(1).div(2)
+
+
+def _step(generator, discriminator, adams, real, ids, z, sign=1, detach=True, squash=F.softplus):
+    fake = generator(z, ids)
+    shown = fake.detach() if detach else fake
+    d_loss = squash(sign * (discriminator(shown, ids) - discriminator(real, ids))).mean()
+    adams[1].zero_grad()
+    d_loss.backward(retain_graph=not detach)
+    adams[1].step()
+    adams[0].zero_grad()
+    g_loss = squash(sign * (discriminator(real, ids) - discriminator(fake, ids))).mean()
+    g_loss.backward()
+    adams[0].step()
+    return d_loss, g_loss
+
+
+def _step_anew(generator, discriminator, adams, real, ids, z):
+    """The generated paths are made twice, and the discriminator looks at both halves at once."""
+    g_adam, d_adam = adams
+    with torch.no_grad():
+        fake = generator(z, ids)
+    r, f = discriminator(torch.cat([real, fake]), torch.cat([ids, ids])).chunk(2)
+    d_loss = -F.logsigmoid(r - f).mean()
+    d_adam.zero_grad()
+    d_loss.backward()
+    d_adam.step()
+    with torch.no_grad():
+        r = discriminator(real, ids)
+    g_loss = torch.log1p(torch.exp(r - discriminator(generator(z, ids), ids))).mean()
+    g_adam.zero_grad()
+    g_loss.backward()
+    g_adam.step()
+    return [d_loss.detach(), g_loss.detach()]
+
+
+def _step_frozen(generator, discriminator, adams, real, ids, z):
+    fake = generator(z, ids)
+    d_loss = F.softplus(discriminator(fake.detach(), ids) - discriminator(real, ids)).mean()
+    discriminator.zero_grad()
+    d_loss.backward()
+    adams[1].step()
+    discriminator.requires_grad_(False)
+    g_loss = F.softplus(discriminator(real, ids) - discriminator(fake, ids)).mean()
+    generator.zero_grad()
+    g_loss.backward()
+    adams[0].step()
+    discriminator.requires_grad_(True)
+    return d_loss, g_loss
+
+
+def _walk(film, moment, gru, leave, who, add=lambda step: step.cumsum(1), swap=(0, 1)):
+    x = film.unsqueeze(1) + moment.unsqueeze(0)
+    out = leave(gru(x.permute(1, 0, 2))[0].permute(1, 0, 2))
+    content = who(film).unsqueeze(1).repeat(1, moment.shape[0], 1)
+    return torch.cat([content, add(out[..., :1]), out[..., 1:]], -1)
+
+
+def _walk_film_by_film(film, moment, gru, leave, who):
+    paths = []
+    for one in film:
+        carried, _ = gru((one + moment)[:, None])                              # (T, 1, E)
+        out = leave(carried[:, 0])                                             # (T, 1 + MOTION)
+        paths.append(torch.cat([who(one).expand(len(moment), -1), out[:, :1].cumsum(0),
+                                out[:, 1:]], 1))
+    return torch.stack(paths)
+
+
+def _walk_frame_by_frame(film, moment, gru, leave, who):
+    state, place, content, frames = None, 0, who(film), []
+    for now in moment:
+        out, state = gru((film + now)[None], state)                            # (1, N, E)
+        step, posture = leave(out[0]).split([1, MOTION], 1)
+        place = place + step
+        frames.append(torch.cat([content, place, posture], 1))
+    return torch.stack(frames, 1)
+
+
+def _energy(real, fake, second=0.5, unit=None):
+    unit = real.flatten(0, 1).std(0) + 1e-3 if unit is None else unit
+    a, b, c, d = fake[::2] / unit, fake[1::2] / unit, real[::2] / unit, real[1::2] / unit
+    across = sum(path_distance(*pair) for pair in ((a, c), (a, d), (b, c), (b, d))) / 4
+    return across - second * path_distance(a, b)
+
+
+def _energy_by_caption(real, fake):
+    unit, scores = real.std(dim=(0, 1)) + 0.001, []
+    for i in range(0, len(real), 2):
+        x, y = fake[i:i + 2] / unit, real[i:i + 2] / unit
+        d = [path_distance(p[None], q[None]) for p in x for q in y]
+        scores.append(sum(d) / 4 - path_distance(x[:1], x[1:]) / 2)
+    return torch.stack(scores).mean()
+
+
+def _energy_unfolded(real, fake):
+    unit = real.std((0, 1)) + 1e-3
+    x, y = ((one / unit).view(-1, 2, *one.shape[1:]) for one in (fake, real))
+    across = path_distance(x[:, :, None], y[:, None])                          # all four at once
+    return across - 0.5 * path_distance(x[:, 1], x[:, 0])
+
+
 RIGHT = {
     "4.1": [_in_place_of_copy, _one_content, _film_by_film],
     "4.2": [_pixel_by_pixel, _gathered, _scattered],
@@ -99,6 +243,11 @@ RIGHT = {
             lambda who, what: torch.cat((who[:, :, :16], what[:, :, 16:]), dim=-1),
             lambda who, what: torch.cat([who.split([16, 17], 2)[0], what.split([16, 17], 2)[1]], 2),
             lambda who, what: torch.cat([who[..., :16], what[..., 16:]], 2).numpy()],
+    "4.5": [_copy, _copy_by_pixel, _copy_weighted],
+    "4.6": [_looks, _looks_in_place, _looks_frame_by_frame],
+    "4.7": [_step, _step_anew, _step_frozen, lambda *given: _step(*given, detach=False)],
+    "4.8": [_walk, _walk_film_by_film, _walk_frame_by_frame],
+    "4.9": [_energy, _energy_by_caption, _energy_unfolded],
 }
 
 WRONG = {
@@ -133,4 +282,37 @@ WRONG = {
             lambda who, what: torch.cat([who[..., :CONTENT], what[..., CONTENT:]], 2).flip(0),
             lambda who, what: torch.cat([who[..., :17], what[..., 16:]], 2),
             lambda who, what: torch.cat([who[..., :CONTENT], what[..., CONTENT:]], 2)[0]],
+    "4.5": [lambda p, c: _copy(p, c).detach(), lambda p, c: _copy(p, c.detach()),
+            lambda p, c: _copy(p, c, weight=4.0), lambda p, c: _copy(p, c, least=0.0),
+            lambda p, c: _copy(p, c) ** 0.5, lambda p, c: float(_copy(p, c)),
+            lambda p, c: _copy(p, c, least=0.5), lambda p, c: F.mse_loss(c, p),
+            lambda p, c: F.l1_loss(c, p), lambda p, c: -_copy(p, c),
+            lambda p, c: (5 * ((c - p).abs() + 2 * (c - p) ** 2)).mean()],
+    "4.6": [lambda *g: _looks(*g).detach(), lambda p, w, f: _looks(p.detach(), w, f),
+            lambda *g: _looks(*g, share=1 / 3), lambda *g: _looks(*g) / 2,
+            lambda *g: _looks(*g, change=lambda p: 2 * _change(p)),
+            lambda p, w, f: w(torch.cat([p, p], 2)) + f(p).mean(1) / 2,
+            lambda p, w, f: w(torch.cat([p, _change(p)], 2)) - f(p).mean(1) / 2,
+            lambda p, w, f: w(torch.cat([p, _change(p)], 2)).mean() + f(p).mean(1) / 2,
+            lambda p, w, f: w(torch.cat([p, p - p.mean(1, keepdim=True)], 2)) + f(p).mean(1) / 2,
+            lambda p, w, f: w(torch.cat([p, _change(p).detach()], 2)) + f(p).mean(1) / 2],
+    "4.7": [lambda *g: _step(*g, sign=-1), lambda *g: _step(*g, squash=F.relu),
+            lambda *g: _step(*g, squash=lambda x: x), lambda *g: _step(*g)[0],
+            lambda g, d, a, r, i, z: _step(g, d, a[::-1], r, i, z),
+            lambda g, d, a, r, i, z: _step(g, d, a, r, i.flip(0), z),
+            lambda g, d, a, r, i, z: _step(g, d, a, r[:1].expand_as(r), i, z),
+            lambda *g: _step(*g) and _step(*g),
+            lambda g, d, a, r, i, z: (_step(g, d, a, r, i, z)[0], torch.zeros(()))],
+    "4.8": [lambda *g: _walk(*g).detach(), lambda *g: _walk(*g, add=lambda s: s.sum(1, True)
+                                                           .expand_as(s)),
+            lambda *g: _walk(*g)[..., CONTENT:], lambda *g: _walk(*g).transpose(0, 1),
+            lambda *g: _walk(*g, add=lambda s: s.flip(1).cumsum(1)),
+            lambda *g: _walk(*g).roll(1, 2), lambda f, *g: _walk(f[:1].expand_as(f), *g),
+            lambda f, m, *g: _walk(f, m.flip(0), *g), lambda f, m, *g: _walk(f, 0 * m, *g)],
+    "4.9": [lambda *g: _energy(*g).detach(), lambda r, f: _energy(r, f.detach()),
+            lambda r, f: _energy(f, r), lambda *g: _energy(*g, second=0.25),
+            lambda *g: float(_energy(*g)), lambda *g: -_energy(*g),
+            lambda r, f: _energy(r, f, unit=r.std(0) + 1e-3), lambda *g: _energy(*g) ** 2,
+            lambda r, f: _energy(r, f, unit=r.var((0, 1)) + 1e-3),
+            lambda r, f: _energy(r, f.flip(0)), lambda r, f: _energy(r, f, unit=r.abs().mean())],
 }

@@ -106,6 +106,36 @@ def _wins(attention, where, own, strict=True, divide=None, means=False):
     return right.float().sum(1) / (divide or own.sum())
 
 
+def _heads(questions, ask, words, states, there):
+    N, L, _ = words.shape
+    H, Q, K = questions.shape
+    keys = ask(states).view(N, L, H, K)
+    scores = torch.einsum("hqk,nlhk->nhql", questions, keys) / math.sqrt(K)
+    weights = scores.masked_fill(~there[:, None, None], -torch.inf).softmax(-1)
+    answers = torch.einsum("nhql,nle->nqhe", weights, words)
+    return answers.reshape(N, Q, -1), weights
+
+
+def _head_by_head(questions, ask, words, states, there):
+    K, found = questions.shape[2], []
+    for h, question in enumerate(questions):
+        keys = ask(states)[..., h * K:(h + 1) * K]
+        found.append(_attend(question[None].expand(len(words), -1, -1), keys, words, there))
+    answers, weights = zip(*found, strict=True)
+    return torch.cat(answers, 2), torch.stack(weights, 1)
+
+
+def _caption_by_caption(questions, ask, words, states, there):
+    H, K = len(questions), questions.shape[2]
+    answers, weights = [], []
+    for word, state, mask in zip(words, states, there, strict=True):
+        keys = ask(state).view(len(state), H, K).permute(1, 0, 2)              # (H, L, K)
+        a, w = _attend(questions, keys, word.expand(H, -1, -1), mask.expand(H, -1))
+        answers.append(torch.cat(list(a), -1))
+        weights.append(w)
+    return torch.stack(answers), torch.stack(weights)
+
+
 RIGHT = {
     "5.1": [_exponentials, _very_small, _of_torch],
     "5.2": [lambda a: torch.where(a > 0, a ** -a, torch.ones(())).prod(-1),
@@ -115,6 +145,7 @@ RIGHT = {
             lambda a: 2 ** -(a * a.clamp(min=1e-30).log2()).sum(-1).numpy()],
     "5.3": [_self, _self_film_by_film, _self_attend_ours],
     "5.4": [_leads, _signed, _in_loops],
+    "5.5": [_heads, _head_by_head, _caption_by_caption],
 }
 
 WRONG = {
@@ -151,4 +182,13 @@ WRONG = {
             lambda a, w, o: _shares(a, w).argmax(1).float().mean(1),
             lambda a, w, o: _wins(a, w, o)[:, None], lambda a, w, o: _wins(a, w, o) * 100,
             lambda a, w, o: _wins(a, w, torch.ones_like(o))],
+    "5.5": [lambda *g: tuple(part.detach() for part in _heads(*g)), lambda *g: _heads(*g)[0],
+            lambda *g: (_heads(*g)[0], _heads(*g)[1].mean(1)),
+            lambda q, a, w, s, t: _heads(q, a, s, s, t),
+            lambda q, a, w, s, t: _heads(q, a, w, w, t),
+            lambda q, a, w, s, t: _heads(q, a, w, s, torch.ones_like(t)),
+            lambda q, a, w, s, t: _heads(q.flip(0), a, w, s, t),
+            lambda q, a, w, s, t: _heads(q[:1].expand_as(q), a, w, s, t),
+            lambda q, a, w, s, t: (_heads(q, a, w, s, t)[0].flip(1), _heads(q, a, w, s, t)[1]),
+            lambda q, a, w, s, t: _heads(2 * q, a, w, s, t)],
 }
