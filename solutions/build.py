@@ -33,6 +33,7 @@ import hosting
 import nbformat
 import running
 import slides
+import translations
 
 from lessons import exercises
 
@@ -141,6 +142,10 @@ def outdated(masters):
         notebook = master(path)
         wanted |= {path: _text(notebook).encode(),
                    STUDENTS / path.name: _text(student(notebook)).encode()}
+        for language in translations.LANGUAGES:
+            if translations.stored(language, path.name[:2]):
+                wanted[STUDENTS / language / path.name] = _text(translations.translated(
+                    student(notebook), language, path.name)).encode()
         if path.name == SHOWN:
             wanted[ROOT / "data" / "result.png"] = first_picture(notebook)
     for target, content in wanted.items():
@@ -158,7 +163,7 @@ def _text(notebook):
 
 def _write(path, content):
     """Write bytes, or a notebook, whole or not at all."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_suffix(".part")
     whole.write_bytes(content if isinstance(content, bytes) else _text(content).encode())
     os.replace(whole, path)
@@ -197,6 +202,10 @@ def main():
            f"{path.name[:2]}, or --vouch {path.name[:2]} where it shows the same."
            for path in masters if (begins := running.stale(master(path)))]
     print(*old, sep="\n", end="\n" * bool(old))
+    for language in translations.LANGUAGES:
+        for path in masters:
+            for sentence in translations.out_of_date(master(path), language, path.name):
+                print(sentence)
     if options.check and (stale or old):
         sys.exit("Run: python solutions/build.py")
 
