@@ -89,11 +89,11 @@ class Clips:
         """Look at 256 clips, before anything is trained."""
         some = self.load(*self.draw(256, torch.Generator().manual_seed(seed)))[:3]
         # a stream shows others to each process
-        self.video, self.waves, ids = map(distributed.of_first, some)
+        self.video, self.waves, self.ids = map(distributed.of_first, some)
         frames = self.video[:, ::4].flatten(0, 1).permute(0, 3, 1, 2)[:600]    # (F, C, H, W)
         self.stage = frames.median(0).values / 127.5 - 1
         self.layout = clips_layout(self.shape, window_for(frames / 127.5 - 1 - self.stage))
-        self.examples = captions_of(ids[:32], self.vocabulary)
+        self.examples = captions_of(self.ids[:32], self.vocabulary)
         self.heard = bool(self.waves.any())
 
     def measure(self, model):

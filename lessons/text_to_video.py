@@ -214,6 +214,8 @@ class TheatreFilms:
         self.video, self.waves = (torch.from_numpy(part) for part in (clips.video, clips.audio))
         self.waves = self.waves.half()
         self.wordings = vocabulary.CaptionSampler(self.scenes, seed=seed)
+        self.ids, _ = self.wordings.draw(torch.arange(len(self.scenes)),
+                                         torch.Generator().manual_seed(seed))
         some = self.video[:: max(1, len(self.video) // 200), ::4].flatten(0, 1)
         self.stage = some.permute(0, 3, 1, 2).median(0).values / 127.5 - 1
         # films in which much moves are drawn more often: they are the hardest to paint
@@ -241,17 +243,6 @@ class TheatreFilms:
         return priors.train_paths(self.standard, self.wordings, networks=lambda: (
             model.generator, PathDiscriminator(self.layout)), **how)
 
-    def train_refiner(self, model, **how):
-        """The run that sharpens the decoder, also on paths that the model makes; how: see
-        `frames.train_refiner`."""
-        rng = torch.Generator().manual_seed(how["seed"])
-        ids, _ = self.wordings.draw(torch.arange(len(self.scenes)), rng)
-        wish, home = (torch.randn(len(ids), LATENT, generator=rng), ids), model.middle.device
-        model.generator.eval()
-        made, _ = model.paths(*(part.to(home) for part in wish))
-        return frames.train_refiner(model.autoencoder, self.video, self.paths, made,
-                                    name=self.name, **how)
-
     def train_sound(self, model, **how):
         """The run of the game over sounds; how: see `priors.train_sound`."""
         return priors.train_sound(self.waves, self.standard.cpu(), self.wordings,
@@ -262,9 +253,8 @@ def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resu
     """Train everything from nothing, keep it in folder and return the `FilmModel`.
 
     data: `TheatreFilms`, `beyond.Clips`, or what has draw, load, vocabulary and shape. Stages,
-    each with its own checkpoint below folder: the autoencoder of frames, the game over paths, in
-    the theatre a game that sharpens what the decoder paints, and the game over sounds, where there
-    are any. minutes or steps: of all stages together. Raises CourseError when folder holds a
+    each with its own checkpoint below folder: the autoencoder of frames, the game over paths, a
+    game that sharpens what the decoder paints, and the game over sounds, where there are any. minutes or steps: of all stages together. Raises CourseError when folder holds a
     training already and resume is not asked for, when that was begun by an older version, and when
     interrupted: what was trained until then is kept, to go on from.
     """
@@ -295,9 +285,8 @@ def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resu
     model.to(device).autoencoder.eval()
     world.measure(model)
     model.generator = world.train_paths(model, **how("paths")).average
-    if "refiner" in world.shares:
-        run = world.train_refiner(model, **how("refiner"))
-        model.autoencoder.decoder.load_state_dict(run.average.decoder.state_dict())
+    sharp = _train_refiner(world, model, **how("refiner")).average.decoder
+    model.autoencoder.decoder.load_state_dict(sharp.state_dict())
     if model.sound:
         model.sound.generator = world.train_sound(model, **how("sound")).average
         model.sound.middle, model.sound.spread = model.middle.clone(), model.spread.clone()
@@ -307,6 +296,16 @@ def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resu
         save_checkpoint(folder / training.MODEL, model.state_dict(),
                         facts_of(model) | {"how": spelt})
     return model.eval()
+
+
+def _train_refiner(world, model, seed, **how):
+    """The run of `frames.train_refiner`, also on paths that the model makes of the world's captions
+    `ids` (N, L)."""
+    z = torch.randn(len(world.ids), LATENT, generator=torch.Generator().manual_seed(seed))
+    model.generator.eval()
+    made, _ = model.paths(*(part.to(model.middle.device) for part in (z, world.ids)))
+    return frames.train_refiner(model.autoencoder, world.video, world.paths, made,
+                                name=world.name, seed=seed, **how)
 
 
 def _may_begin(world, folder, resume):

@@ -138,7 +138,7 @@ def test_the_workflow_makes_a_hosted_copy_of_a_fork(tmp_path):
     for name in ("README.md", "pyproject.toml"):
         fork.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, fork)
-    for name in (".github", "lessons", "notebooks", "solutions"):
+    for name in (".github", "data", "lessons", "notebooks", "solutions"):
         shutil.copytree(ROOT / name, fork / name)
     _git(tmp_path, "init", "-q", "--bare", str(origin))
     _git(fork, "init", "-q")
