@@ -159,7 +159,7 @@ def test_spreads():
 
 
 def test_judge_training_learns_from_real_films():
-    teacher = dataclasses.replace(judges.TEACHERS["clip_judge"], n=64, steps=150, batch=16)
+    teacher = dataclasses.replace(judges.TEACHERS["clip_judge"], n=64, steps=300, batch=16)
     judge, (video, shown, _) = teacher.train(), teacher.examples(64)
     reading = read_clips(judge, video.numpy())
     for name, values in zip(vocabulary.ATTRIBUTES, shown.T, strict=True):  # it knows these by now
