@@ -65,3 +65,10 @@ def test_a_changed_cell_is_english_again_and_told(tmp_path, monkeypatch):
     told = list(translations.out_of_date(changed, "zh", "04_video.ipynb"))
     assert translations.number(old) in told[0] and "2 cells are still English" in told[1]
     assert len(list(translations.out_of_date(same, "zh", "04_video.ipynb"))) == 1  # the title
+
+
+def test_the_readme_says_the_same_in_chinese():
+    english, chinese = ((ROOT / name).read_text(encoding="utf-8")
+                        for name in ("README.md", "README.zh-CN.md"))
+    found = translations.differences(english, chinese.replace("(notebooks/zh/", "(notebooks/"))
+    assert found == {"links": ["README.md", "README.zh-CN.md"]}
