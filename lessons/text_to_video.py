@@ -254,8 +254,9 @@ def train(data, folder, *, minutes=None, steps=None, seed=0, device="auto", resu
 
     data: `TheatreFilms`, `beyond.Clips`, or what has draw, load, vocabulary and shape. Stages,
     each with its own checkpoint below folder: the autoencoder of frames, the game over paths, a
-    game that sharpens what the decoder paints, and the game over sounds, where there are any. minutes or steps: of all stages together. Raises CourseError when folder holds a
-    training already and resume is not asked for, when that was begun by an older version, and when
+    game that sharpens what the decoder paints, and the game over sounds, where there are any.
+    minutes or steps: of all stages together. Raises CourseError when folder holds a training
+    already and resume is not asked for, when that was begun by an older version, and when
     interrupted: what was trained until then is kept, to go on from.
     """
     folder, begun = Path(folder), time.perf_counter()
