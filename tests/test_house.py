@@ -99,5 +99,6 @@ def test_what_lessons_teach_is_read_in_one_sitting():
 
 def test_the_library_stays_small():
     # The goal is 8,500 lines, and it is not reached. This holds the size that there is: who makes
-    # the library smaller lowers the number, and nobody raises it.
+    # the library smaller lowers the number. It rose once, from 11,100, for what lessons had lacked:
+    # the two-sample test, the study of lesson 4's path, diagrams, a decoder that paints by parts.
     assert lines(path for path in MODULES if room(path) != "exercises") <= 11_370
